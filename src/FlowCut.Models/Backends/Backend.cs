@@ -1,0 +1,105 @@
+using FlowCut.Models.Checkpoints;
+
+namespace FlowCut.Models.Backends;
+
+/// <summary>
+/// The fused operations that models are written over. Work is queued in order; only <see cref="Download(Tensor, Span{float})"/>,
+/// <see cref="ArgMax"/> and <see cref="Wait"/> wait for it. Sums are fp32. An output may be the same view as an input
+/// only where an operation says so; any other overlap is undefined. Not safe for concurrent use.
+/// </summary>
+public abstract class Backend : IDisposable
+{
+    /// <summary>As on the command line: cpu, cuda:0, sim.</summary>
+    public abstract string Name { get; }
+
+    // Memory -------------------------------------------------------------------------------------------------------
+
+    /// <summary>Activations, zeroed. Throws <see cref="OutOfMemoryException"/> with the size asked for.</summary>
+    public abstract DeviceBuffer Allocate(long length);
+
+    public abstract IndexBuffer AllocateIndices(int capacity);
+
+    /// <summary>A new buffer seen as [rows, columns]; the caller disposes <see cref="Tensor.Buffer"/>.</summary>
+    public Tensor Allocate(int rows, int columns) => new(Allocate((long)rows * columns), 0, rows, columns, columns);
+
+    /// <summary>Host to device; rows lie densely in <paramref name="source"/>, which is free to reuse on return.</summary>
+    public abstract void Upload(ReadOnlySpan<float> source, Tensor destination);
+
+    /// <summary>Device to host, dense rows; waits for the work that fills <paramref name="source"/>.</summary>
+    public abstract void Download(Tensor source, Span<float> destination);
+
+    public abstract void Upload(ReadOnlySpan<int> source, IndexBuffer destination);
+
+    public abstract void Download(IndexBuffer source, Span<int> destination);
+
+    public abstract void Copy(Tensor source, Tensor destination);
+
+    /// <summary>Returns when all queued work is done and every host-side result has been written.</summary>
+    public abstract void Wait();
+
+    // Weights ------------------------------------------------------------------------------------------------------
+
+    /// <summary>
+    /// A weight matrix made of one or more stored ones below each other (query, key and value, say), so that one GEMM
+    /// serves them all. Each is [out, in], or higher-dimensional with [in] flattened. The checkpoint must outlive it.
+    /// </summary>
+    public abstract Matrix LoadMatrix(params ReadOnlySpan<StoredTensor> parts);
+
+    /// <summary>Vectors (bias, norm weights) widened to fp32 and joined: [1, total length].</summary>
+    public abstract Tensor LoadVector(params ReadOnlySpan<StoredTensor> parts);
+
+    // Operations ---------------------------------------------------------------------------------------------------
+
+    /// <summary>y = activation(x·Wᵀ + bias) + residual. x [m, in], y [m, out], bias [1, out]; residual [m, out] may be y itself.</summary>
+    public abstract void Linear(Tensor x, Matrix weight, Tensor? bias, Activation activation, Tensor? residual, Tensor y);
+
+    /// <summary>y = (x − mean)/√(var + ε)·weight + bias per row, variance in two passes. y may be x.</summary>
+    public abstract void LayerNorm(Tensor x, Tensor weight, Tensor bias, float epsilon, Tensor y);
+
+    /// <summary>y = x/√(mean(x²) + ε)·weight per row. y may be x.</summary>
+    public abstract void RmsNorm(Tensor x, Tensor weight, float epsilon, Tensor y);
+
+    /// <summary>Pixels [3·height, width] to patch rows [(height/p)·(width/p), 3·p·p], columns in the order (channel, row, column) of a convolution's weight.</summary>
+    public abstract void ImageToPatches(Tensor pixels, int patchSize, Tensor patches);
+
+    public abstract void Attention(in AttentionArguments arguments);
+
+    /// <summary>
+    /// Rotates the heads of query (in place) and key by their positions (rotate-half convention, angle = position·inverse
+    /// frequency in fp32) and writes the rotated key and the value to rows of the cache.
+    /// query [n, heads·size], key and value [n, kv heads·size], caches [n, kv heads·size]; positions has n entries,
+    /// inverseFrequencies size/2.
+    /// </summary>
+    public abstract void RotaryAppend(Tensor query, Tensor key, Tensor value, ReadOnlySpan<int> positions, ReadOnlySpan<float> inverseFrequencies, int headSize, Tensor keyCache, Tensor valueCache);
+
+    /// <summary>y = silu(gate)·up, gate the first and up the second half of each row of <paramref name="gateUp"/> [m, 2·n]; y [m, n].</summary>
+    public abstract void GatedSilu(Tensor gateUp, Tensor y);
+
+    /// <summary>y[i] = row ids[i] of the embedding matrix.</summary>
+    public abstract void Embed(Matrix embedding, ReadOnlySpan<int> ids, Tensor y);
+
+    /// <summary>y[i] = x[rows[i]] for i &lt; y.Rows.</summary>
+    public abstract void GatherRows(Tensor x, IndexBuffer rows, Tensor y);
+
+    /// <summary>Index of the largest entry of row 0, the lowest on ties. Waits.</summary>
+    public abstract int ArgMax(Tensor x);
+
+    // Pruning ------------------------------------------------------------------------------------------------------
+
+    public abstract void FlowScore(in FlowScoreArguments arguments);
+
+    /// <summary>
+    /// The <paramref name="count"/> columns of row 0 of <paramref name="scores"/> with the largest values, ties to the
+    /// lowest index, NaN below every number, written ascending, <paramref name="add"/> added to each, to
+    /// rows[start] … rows[start + count − 1].
+    /// </summary>
+    public abstract void SelectTop(Tensor scores, int count, int add, IndexBuffer rows, int start);
+
+    public void Dispose()
+    {
+        Dispose(true);
+        GC.SuppressFinalize(this);
+    }
+
+    protected abstract void Dispose(bool disposing);
+}

@@ -1,0 +1,94 @@
+namespace FlowCut.Models.Backends.Cpu;
+
+/// <summary>Work that a pool splits into numbered parts. Implementations are reused between runs, so that steady state allocates nothing.</summary>
+internal interface IParallelJob
+{
+    /// <summary>Does part <paramref name="index"/>. <paramref name="worker"/> (0 … Workers − 1) names the calling thread, for per-thread scratch.</summary>
+    void Run(int index, int worker);
+}
+
+/// <summary>
+/// The CPU backend's threads. Own code because Parallel.For allocates on every call and wakes slowly between the
+/// many short steps of a decoder layer.
+/// </summary>
+internal sealed class CpuThreadPool : IDisposable
+{
+    private readonly Thread[] _threads;
+    private readonly SemaphoreSlim _start = new(0);
+    private readonly ManualResetEventSlim _done = new(false);
+    private IParallelJob? _job;
+    private int _count, _next, _running;
+    private volatile bool _stop;
+    private volatile Exception? _failure;
+
+    public CpuThreadPool(int workers)
+    {
+        Workers = workers;
+        _threads = new Thread[workers - 1];
+        for (var i = 0; i < _threads.Length; i++)
+        {
+            var worker = i + 1;
+            _threads[i] = new Thread(() => Work(worker)) { IsBackground = true, Name = $"flowcut-{worker}" };
+            _threads[i].Start();
+        }
+    }
+
+    public int Workers { get; }
+
+    /// <summary>Runs parts 0 … count − 1 on all threads, the caller's included; returns when all are done.</summary>
+    public void Run(IParallelJob job, int count)
+    {
+        if (count <= 0) return;
+        if (_threads.Length == 0 || count == 1)
+        {
+            for (var i = 0; i < count; i++) job.Run(i, 0);
+            return;
+        }
+
+        _job = job;
+        _count = count;
+        _next = 0;
+        _failure = null;
+        _running = _threads.Length;
+        _done.Reset();
+        _start.Release(_threads.Length);
+        Drain(job, 0);
+        _done.Wait();
+        _job = null;
+        if (_failure is { } failure) throw new InvalidOperationException("A parallel step failed.", failure);
+    }
+
+    private void Work(int worker)
+    {
+        while (true)
+        {
+            _start.Wait();
+            if (_stop) return;
+            Drain(_job!, worker);
+            if (Interlocked.Decrement(ref _running) == 0) _done.Set();
+        }
+    }
+
+    private void Drain(IParallelJob job, int worker)
+    {
+        try
+        {
+            int index;
+            while ((index = Interlocked.Increment(ref _next) - 1) < _count) job.Run(index, worker);
+        }
+        catch (Exception e)
+        {
+            _failure = e;
+            Volatile.Write(ref _next, _count);
+        }
+    }
+
+    public void Dispose()
+    {
+        _stop = true;
+        _start.Release(Math.Max(1, _threads.Length));
+        foreach (var thread in _threads) thread.Join();
+        _start.Dispose();
+        _done.Dispose();
+    }
+}

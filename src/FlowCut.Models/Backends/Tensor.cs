@@ -1,0 +1,63 @@
+namespace FlowCut.Models.Backends;
+
+/// <summary>Device memory for activations. Owned by whoever allocated it; a <see cref="Tensor"/> is a view and owns nothing.</summary>
+public abstract class DeviceBuffer(long length) : IDisposable
+{
+    /// <summary>Room, in elements.</summary>
+    public long Length { get; } = length;
+
+    public void Dispose()
+    {
+        Dispose(true);
+        GC.SuppressFinalize(this);
+    }
+
+    protected abstract void Dispose(bool disposing);
+}
+
+/// <summary>
+/// A view of activations: [<see cref="Rows"/>, <see cref="Columns"/>], rows <see cref="Stride"/> elements apart.
+/// A value type, so that slicing costs nothing.
+/// </summary>
+public readonly record struct Tensor(DeviceBuffer Buffer, long Offset, int Rows, int Columns, int Stride)
+{
+    /// <summary>Rows start … start + count − 1.</summary>
+    public Tensor SliceRows(int start, int count)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(start);
+        ArgumentOutOfRangeException.ThrowIfNegative(count);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan((long)start + count, Rows, nameof(count));
+        return this with { Offset = Offset + (long)start * Stride, Rows = count };
+    }
+
+    /// <summary>Columns start … start + count − 1 of every row.</summary>
+    public Tensor SliceColumns(int start, int count)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(start);
+        ArgumentOutOfRangeException.ThrowIfNegative(count);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan((long)start + count, Columns, nameof(count));
+        return this with { Offset = Offset + start, Columns = count };
+    }
+}
+
+/// <summary>Device memory for row numbers: what a selection kept.</summary>
+public abstract class IndexBuffer(int capacity) : IDisposable
+{
+    public int Capacity { get; } = capacity;
+
+    public void Dispose()
+    {
+        Dispose(true);
+        GC.SuppressFinalize(this);
+    }
+
+    protected abstract void Dispose(bool disposing);
+}
+
+/// <summary>A weight matrix [<see cref="Rows"/> out, <see cref="Columns"/> in] in its stored type, where the backend wants it. Belongs to the backend that loaded it.</summary>
+public abstract class Matrix(int rows, int columns)
+{
+    public int Rows { get; } = rows;
+
+    public int Columns { get; } = columns;
+}
