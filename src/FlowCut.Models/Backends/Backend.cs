@@ -19,6 +19,8 @@ public abstract class Backend : IDisposable
 
     public abstract IndexBuffer AllocateIndices(int capacity);
 
+    public abstract HostValues AllocateHostValues(int count);
+
     /// <summary>A new buffer seen as [rows, columns]; the caller disposes <see cref="Tensor.Buffer"/>.</summary>
     public Tensor Allocate(int rows, int columns) => new(Allocate((long)rows * columns), 0, rows, columns, columns);
 
@@ -81,7 +83,7 @@ public abstract class Backend : IDisposable
     /// <summary>y[i] = x[rows[i]] for i &lt; y.Rows.</summary>
     public abstract void GatherRows(Tensor x, IndexBuffer rows, Tensor y);
 
-    /// <summary>Index of the largest entry of row 0, the lowest on ties. Waits.</summary>
+    /// <summary>Index of the largest entry of row 0, the lowest on ties; −1 if an entry is not a number. Waits.</summary>
     public abstract int ArgMax(Tensor x);
 
     // Pruning ------------------------------------------------------------------------------------------------------

@@ -4,7 +4,8 @@ namespace FlowCut.Models.Backends;
 
 /// <summary>
 /// FlowCut's scores of one layer (spec/flowcut.md, sections 1 to 3) from what attention exported. All rows are
-/// [1, key rows]; the entry of each sequence's first row (CLS) is written as 0 and means nothing.
+/// [1, key rows]; the entry of each sequence's first row (CLS) is 0 and means nothing, but for the running score, where
+/// it is +∞, so that a selection always keeps that row.
 /// </summary>
 public readonly struct FlowScoreArguments
 {
@@ -36,6 +37,6 @@ public readonly struct FlowScoreArguments
     /// <summary>S: read (unless <see cref="EmaWeight"/> is null) and written.</summary>
     public required Tensor Cumulative { get; init; }
 
-    /// <summary>h of each sequence; filled when <see cref="Backend.Wait"/> returns at the latest.</summary>
-    public required double[] EntropyRatios { get; init; }
+    /// <summary>h of each sequence; NaN where any of its scores is not a number.</summary>
+    public required HostValues EntropyRatios { get; init; }
 }
