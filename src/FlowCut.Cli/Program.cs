@@ -1,1 +1,3 @@
-return 0;
+using FlowCut.Cli;
+
+return await FlowCutCommand.RunAsync(args);

@@ -1,0 +1,107 @@
+using System.CommandLine;
+using System.Globalization;
+using FlowCut.Cli.Analysis;
+using FlowCut.Models;
+using FlowCut.Models.Families;
+using FlowCut.Models.Generation;
+using FlowCut.Models.Imaging;
+using FlowCut.Models.Pruning;
+using FlowCut.Models.Tracing;
+
+namespace FlowCut.Cli.Commands;
+
+/// <summary>flowcut analyze: what each layer saw and kept, as a page and pictures.</summary>
+internal sealed class AnalyzeCommand
+{
+    private readonly ModelArguments _model = new();
+    private readonly Option<string> _image = new("--image") { Description = "The picture.", HelpName = "FILE", Required = true };
+    private readonly Option<string?> _prompt = new("--prompt") { Description = "A question; its answers appear on the page.", HelpName = "TEXT" };
+    private readonly Option<string?> _keep = new("--keep") { Description = "Budgets, joined by commas; by default a quarter of the visual tokens.", HelpName = "N,N,..." };
+    private readonly Option<string> _method = new("--method") { Description = "Methods, joined by commas.", HelpName = "A,B,...", DefaultValueFactory = _ => "flowcut" };
+    private readonly Option<int> _maxTokens = new("--max-tokens") { Description = "Tokens of an answer at most.", HelpName = "N", DefaultValueFactory = _ => 64 };
+    private readonly Option<string> _out = new("--out") { Description = "Folder to write to; made where it does not exist.", HelpName = "DIR", Required = true };
+
+    public static Command Create()
+    {
+        var arguments = new AnalyzeCommand();
+        var command = new Command("analyze", "Write a page that shows what each layer saw and which patches were kept.");
+        arguments._model.AddTo(command);
+        command.Add(arguments._image);
+        command.Add(arguments._prompt);
+        command.Add(arguments._keep);
+        command.Add(arguments._method);
+        command.Add(arguments._maxTokens);
+        command.Add(arguments._out);
+        command.SetAction((parsed, cancellation) => ExitStatus.Run(() => arguments.Run(parsed, cancellation)));
+        return command;
+    }
+
+    private async Task<int> Run(ParseResult parsed, CancellationToken cancellation)
+    {
+        var folder = parsed.GetValue(_out)!;
+        CheckFolder(folder);
+        var picture = Pictures.Load(parsed.GetValue(_image)!);
+        var progress = new ProgressDisplay(quiet: false);
+        using var model = _model.Load(parsed, progress);
+        var tokens = model.Description.PictureTokens;
+        var runs = new List<AnalysisRun>();
+        foreach (var method in parsed.GetValue(_method)!.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries))
+        {
+            foreach (var keep in Budgets(parsed.GetValue(_keep), tokens))
+            {
+                var strategy = PruningMethod.Find(method).Create(keep, new Dictionary<string, string>());
+                runs.Add(await Analyze(model, picture, strategy, parsed, progress, cancellation));
+            }
+        }
+
+        Directory.CreateDirectory(folder);
+        var page = new AnalysisPage(Path.GetFileName(parsed.GetValue(_image)!), picture, parsed.GetValue(_prompt), folder);
+        await Console.Out.WriteLineAsync(page.Write(runs));
+        return ExitStatus.Done;
+    }
+
+    private async Task<AnalysisRun> Analyze(VisionLanguageModel model, RgbImage picture, IPruningStrategy strategy, ParseResult parsed, ProgressDisplay progress, CancellationToken cancellation)
+    {
+        var mode = _model.Preprocess(parsed);
+        if (parsed.GetValue(_prompt) is { } prompt)
+        {
+            var options = new GenerationOptions { Pruning = strategy, Preprocess = mode, MaxTokens = parsed.GetValue(_maxTokens), Trace = new Trace() };
+            var answer = model.GenerateAsync([new ChatTurn(prompt)], [picture], options);
+            var text = await AnswerPrinter.Print(answer, TextWriter.Null, progress, cancellation);
+            cancellation.ThrowIfCancellationRequested();
+            return new AnalysisRun(strategy.Name, strategy.Keep, answer.Records[0], answer.Prepared[0].Grid, text);
+        }
+
+        var prepared = model.Prepare(picture, mode);
+        using var encoded = model.Encode([prepared], strategy, new Trace(), cancellation)[0];
+        return new AnalysisRun(strategy.Name, strategy.Keep, encoded.Record, prepared.Grid, null);
+    }
+
+    private static List<int> Budgets(string? list, int tokens)
+    {
+        if (list is null) return [Math.Max(1, tokens / 4)];
+        var budgets = new List<int>();
+        foreach (var part in list.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries))
+        {
+            if (!int.TryParse(part, NumberStyles.None, CultureInfo.InvariantCulture, out var keep) || keep < 1 || keep > tokens)
+                throw new InputException($"--keep {part} is no budget: a picture has {tokens} visual tokens, so budgets are 1 to {tokens}");
+            budgets.Add(keep);
+        }
+
+        return budgets;
+    }
+
+    private static void CheckFolder(string folder)
+    {
+        if (File.Exists(folder)) throw new OutputPathException(folder, "it is a file, a folder is needed");
+        if (Directory.Exists(folder))
+        {
+            OutputFile.Check(Path.Combine(folder, "index.html"));
+            return;
+        }
+
+        var parent = Path.GetDirectoryName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder)));
+        if (!Directory.Exists(parent)) throw new OutputPathException(folder, $"the folder {parent} does not exist");
+        OutputFile.Check(Path.Combine(parent, "index.html"));
+    }
+}

@@ -1,0 +1,154 @@
+using System.CommandLine;
+using System.Globalization;
+using FlowCut.Models;
+using FlowCut.Models.Families;
+using FlowCut.Models.Generation;
+using FlowCut.Models.Imaging;
+using FlowCut.Models.Pruning;
+
+namespace FlowCut.Cli.Commands;
+
+/// <summary>flowcut chat: a dialogue about a picture. Ctrl-C stops an answer, not the program.</summary>
+internal sealed class ChatCommand
+{
+    private readonly ModelArguments _model = new();
+    private readonly PruningArguments _pruning = new();
+    private readonly SamplingArguments _sampling = new();
+    private readonly Option<string[]> _image = new("--image") { Description = "The picture to talk about.", HelpName = "FILE" };
+
+    public static Command Create()
+    {
+        var arguments = new ChatCommand();
+        var command = new Command("chat", "Talk about a picture. /image, /keep, /method, /stats, /clear, /exit.");
+        arguments._model.AddTo(command);
+        command.Add(arguments._image);
+        arguments._pruning.AddTo(command);
+        arguments._sampling.AddTo(command);
+        command.SetAction((parsed, _) => ExitStatus.Run(() => arguments.Run(parsed)));
+        return command;
+    }
+
+    private async Task<int> Run(ParseResult parsed)
+    {
+        if (parsed.GetValue(_image) is { Length: > 1 } images) throw new InputException($"LLaVA takes one picture, {images.Length} were given");
+        var progress = new ProgressDisplay(quiet: false);
+        using var model = _model.Load(parsed, progress);
+        var options = _sampling.Apply(parsed, new GenerationOptions
+        {
+            Pruning = _pruning.Strategy(parsed, model.Description.PictureTokens),
+            Preprocess = _model.Preprocess(parsed),
+        });
+        var dialogue = new Dialogue(model, options, progress);
+        if (parsed.GetValue(_image) is [var path]) dialogue.Open(path);
+        if (!Console.IsInputRedirected)
+            await Console.Error.WriteLineAsync("Ask about the picture. /image FILE, /keep N|all, /method NAME, /stats, /clear, /exit; Ctrl-C stops an answer.");
+        return await dialogue.Run();
+    }
+
+    /// <summary>The turns so far, the picture, and the commands that change them.</summary>
+    private sealed class Dialogue(VisionLanguageModel model, GenerationOptions options, ProgressDisplay progress)
+    {
+        private readonly List<ChatTurn> _turns = [];
+        private GenerationOptions _options = options;
+        private RgbImage? _picture;
+        private AnswerReport? _last;
+        private string _method = options.Pruning?.Name ?? "flowcut";
+        private CancellationTokenSource? _answering;
+
+        public void Open(string path)
+        {
+            _picture = Pictures.Load(path);
+            _turns.Clear();
+        }
+
+        public async Task<int> Run()
+        {
+            Console.CancelKeyPress += StopAnswer;
+            try
+            {
+                while (true)
+                {
+                    if (!Console.IsInputRedirected) await Console.Error.WriteAsync("> ");
+                    var line = await Console.In.ReadLineAsync();
+                    if (line is null or "/exit") return ExitStatus.Done;
+                    if (string.IsNullOrWhiteSpace(line)) continue;
+                    try
+                    {
+                        if (line.StartsWith('/')) Obey(line);
+                        else await Ask(line);
+                    }
+                    catch (InputException e)
+                    {
+                        // a dialogue goes on after a mistake
+                        await Console.Error.WriteLineAsync(e.Message);
+                    }
+                }
+            }
+            finally
+            {
+                Console.CancelKeyPress -= StopAnswer;
+            }
+        }
+
+        private async Task Ask(string question)
+        {
+            using var answering = new CancellationTokenSource();
+            _answering = answering;
+            try
+            {
+                var answer = model.GenerateAsync([.. _turns, new ChatTurn(question)], _picture is null ? [] : [_picture], _options);
+                var text = await AnswerPrinter.Print(answer, Console.Out, progress, answering.Token);
+                _turns.Add(new ChatTurn(question, text.Trim()));
+                _last = new AnswerReport(model, _options, answer, text, 0);
+            }
+            finally
+            {
+                _answering = null;
+            }
+        }
+
+        private void Obey(string line)
+        {
+            var space = line.IndexOf(' ', StringComparison.Ordinal);
+            var (command, argument) = space < 0 ? (line, "") : (line[..space], line[(space + 1)..].Trim());
+            switch (command)
+            {
+                case "/image" when argument.Length > 0:
+                    Open(argument);
+                    break;
+                case "/keep" when argument == "all":
+                    _options = _options with { Pruning = null };
+                    break;
+                case "/keep" when int.TryParse(argument, NumberStyles.None, CultureInfo.InvariantCulture, out var keep):
+                    Prune(_method, keep);
+                    break;
+                case "/method" when argument.Length > 0:
+                    Prune(PruningMethod.Find(argument).Name, _options.Pruning?.Keep ?? model.Description.PictureTokens);
+                    break;
+                case "/stats":
+                    Console.Error.WriteLine(_last?.ToLine() ?? "no answer yet");
+                    break;
+                case "/clear":
+                    _turns.Clear();
+                    break;
+                default:
+                    throw new InputException($"'{line}' is no command; there are /image FILE, /keep N|all, /method NAME, /stats, /clear, /exit");
+            }
+        }
+
+        private void Prune(string method, int keep)
+        {
+            if (keep < 1 || keep > model.Description.PictureTokens)
+                throw new InputException($"a picture has {model.Description.PictureTokens} visual tokens, so the budget is 1 to {model.Description.PictureTokens}");
+            _method = method;
+            _options = _options with { Pruning = PruningMethod.Find(method).Create(keep, new Dictionary<string, string>()) };
+        }
+
+        private void StopAnswer(object? sender, ConsoleCancelEventArgs e)
+        {
+            if (_answering is not { } answering) return;
+            e.Cancel = true;
+            answering.Cancel();
+        }
+    }
+}

@@ -1,0 +1,83 @@
+using System.CommandLine;
+using System.Globalization;
+using FlowCut.Models;
+using FlowCut.Models.Families;
+
+namespace FlowCut.Cli.Commands;
+
+/// <summary>flowcut model: what a checkpoint is and costs, how to get one, conversion to safetensors.</summary>
+internal static class ModelCommand
+{
+    public static Command Create()
+    {
+        var command = new Command("model", "What a checkpoint is, how to get one, conversion to safetensors.");
+        var info = new Command("info", "Family, sizes, and what each budget costs.");
+        var folder = new Argument<string>("DIR") { Description = "The model's folder." };
+        var tower = new Option<string?>("--vision-tower") { Description = "Folder of the CLIP tower, for the authors' own LLaVA layout.", HelpName = "DIR" };
+        info.Add(folder);
+        info.Add(tower);
+        info.SetAction((parsed, _) => ExitStatus.Run(() => Info(parsed.GetValue(folder)!, parsed.GetValue(tower))));
+
+        var convert = new Command("convert", "The authors' own LLaVA layout to one Hugging Face folder with safetensors.");
+        var source = new Argument<string>("DIR") { Description = "The model's folder." };
+        var target = new Argument<string>("OUT") { Description = "A new or empty folder." };
+        var convertTower = new Option<string?>("--vision-tower") { Description = "Folder of the CLIP tower.", HelpName = "DIR" };
+        convert.Add(source);
+        convert.Add(target);
+        convert.Add(convertTower);
+        convert.SetAction((parsed, cancellation) => ExitStatus.Run(() => Convert(parsed.GetValue(source)!, parsed.GetValue(target)!, parsed.GetValue(convertTower), cancellation)));
+
+        var help = new Command("download-help", "Where checkpoints come from.");
+        help.SetAction(_ =>
+        {
+            Console.WriteLine("""
+                flowcut reads model folders; it downloads nothing itself. With the Hugging Face command line:
+
+                  hf download llava-hf/llava-1.5-7b-hf --local-dir llava-1.5-7b-hf
+
+                The authors' own layout works too; its CLIP tower lies in a folder of its own:
+
+                  hf download liuhaotian/llava-v1.5-7b --local-dir llava-v1.5-7b
+                  hf download openai/clip-vit-large-patch14-336 --local-dir clip-vit-large-patch14-336
+
+                Then: flowcut generate --model llava-1.5-7b-hf --image photo.jpg --prompt "What is this?" --keep 64
+                """);
+            return ExitStatus.Done;
+        });
+
+        command.Add(info);
+        command.Add(convert);
+        command.Add(help);
+        return command;
+    }
+
+    private static Task<int> Info(string folder, string? tower)
+    {
+        var facts = ModelFacts.Read(folder, tower);
+        var d = facts.Description;
+        Line("model", $"{d.ModelType} ({d.Layout} layout)");
+        Line("vision", $"CLIP, {d.VisionLayersRun} of {d.Vision.Layers} layers run, {d.Vision.HiddenSize} wide, {d.Vision.Heads} heads, {d.Vision.ImageSize} px / {d.Vision.PatchSize} = {d.Vision.Patches} visual tokens");
+        Line("language", $"Llama, {d.Language.Layers} layers, {d.Language.HiddenSize} wide, {d.Language.Heads} heads, {d.Language.KeyValueHeads} key/value heads, vocabulary {d.Language.VocabularySize}, context {d.Language.ContextLength}");
+        Line("parameters", facts.Parameters.ToString("N0", CultureInfo.InvariantCulture));
+        Line("weights", $"{Gigabytes(facts.WeightBytes)} on disk, mapped");
+        Console.WriteLine();
+        Console.WriteLine("With 40 text tokens, activations and KV cache in f32:");
+        Console.WriteLine($"{"visual tokens",14}{"prompt",9}{"prefill GFLOP",15}{"KV cache",12}");
+        foreach (var keep in facts.Budgets())
+            Console.WriteLine($"{keep,14}{keep + 40,9}{(facts.PrefillFlops(keep + 40) / 1e9).ToString("N0", CultureInfo.InvariantCulture),15}{Megabytes(facts.CacheBytes(keep + 40)),12}");
+        return Task.FromResult(ExitStatus.Done);
+    }
+
+    private static Task<int> Convert(string source, string target, string? tower, CancellationToken cancellation)
+    {
+        ModelConverter.Convert(source, target, tower, cancellation);
+        Console.Error.WriteLine($"wrote {target}");
+        return Task.FromResult(ExitStatus.Done);
+    }
+
+    private static void Line(string what, string value) => Console.WriteLine($"{what,-12}{value}");
+
+    private static string Gigabytes(long bytes) => string.Create(CultureInfo.InvariantCulture, $"{bytes / 1e9:F2} GB");
+
+    private static string Megabytes(long bytes) => string.Create(CultureInfo.InvariantCulture, $"{bytes / 1e6:F1} MB");
+}

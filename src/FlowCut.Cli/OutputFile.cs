@@ -1,0 +1,40 @@
+namespace FlowCut.Cli;
+
+/// <summary>Files that a command writes: checked before the work starts, written to a temporary name and moved.</summary>
+internal static class OutputFile
+{
+    /// <summary>Fails early where <paramref name="path"/> can never be written, so that no answer is computed in vain.</summary>
+    /// <exception cref="OutputPathException">The folder does not exist or cannot be written, or the path is a folder.</exception>
+    public static void Check(string? path)
+    {
+        if (path is null) return;
+        if (Directory.Exists(path)) throw new OutputPathException(path, "it is a folder");
+        var folder = Path.GetDirectoryName(Path.GetFullPath(path));
+        if (!Directory.Exists(folder)) throw new OutputPathException(path, $"the folder {folder} does not exist");
+        var probe = Path.Combine(folder, $".flowcut-{Environment.ProcessId}-{Guid.NewGuid():N}.tmp");
+        try
+        {
+            new FileStream(probe, FileMode.CreateNew, FileAccess.Write, FileShare.None, 1, FileOptions.DeleteOnClose).Dispose();
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new OutputPathException(path, e.Message);
+        }
+    }
+
+    /// <summary>Writes text whole or not at all.</summary>
+    public static void WriteText(string path, string text)
+    {
+        var temporary = path + $".{Environment.ProcessId}.tmp";
+        try
+        {
+            File.WriteAllText(temporary, text);
+            File.Move(temporary, path, overwrite: true);
+        }
+        catch
+        {
+            File.Delete(temporary);
+            throw;
+        }
+    }
+}

@@ -1,0 +1,16 @@
+using FlowCut.Imaging.Skia;
+using FlowCut.Models.Imaging;
+
+namespace FlowCut.Cli;
+
+/// <summary>Reads picture files for commands.</summary>
+internal static class Pictures
+{
+    /// <summary>Decodes a picture; of an animation the first frame, which is said on standard error.</summary>
+    public static RgbImage Load(string path)
+    {
+        var decoded = PictureFile.Load(path);
+        if (decoded.FrameCount > 1) Console.Error.WriteLine($"{path}: an animation of {decoded.FrameCount} frames, the first is used");
+        return decoded.Image;
+    }
+}

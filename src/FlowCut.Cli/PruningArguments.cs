@@ -1,0 +1,68 @@
+using System.CommandLine;
+using FlowCut.Models;
+using FlowCut.Models.Pruning;
+
+namespace FlowCut.Cli;
+
+/// <summary>The options that choose a pruning method and its budget.</summary>
+internal sealed class PruningArguments
+{
+    private readonly Option<string?> _method = new("--method") { Description = "Pruning method; see 'flowcut methods'.", HelpName = "NAME" };
+    private readonly Option<int?> _keep = new("--keep") { Description = "Visual tokens left after the last pruning step.", HelpName = "N" };
+    private readonly Option<double?> _ratio = new("--keep-ratio") { Description = "The same as a share of the unpruned count.", HelpName = "R" };
+    private readonly Option<string[]> _set = new("--set") { Description = "An option of the method, name=value; repeatable.", HelpName = "NAME=VALUE", AllowMultipleArgumentsPerToken = true };
+    private readonly Option<string?> _stage = new("--llm-stage") { Description = "A further stage in the language model, N@LAYER, or off.", HelpName = "N@LAYER|off" };
+
+    public void AddTo(Command command)
+    {
+        command.Add(_method);
+        command.Add(_keep);
+        command.Add(_ratio);
+        command.Add(_set);
+        command.Add(_stage);
+    }
+
+    /// <summary>The strategy asked for; null where neither a method nor a budget was given.</summary>
+    /// <param name="parsed">The command line.</param>
+    /// <param name="pictureTokens">Visual tokens of a picture without pruning.</param>
+    /// <exception cref="InputException">The options do not make sense together.</exception>
+    public IPruningStrategy? Strategy(ParseResult parsed, int pictureTokens)
+    {
+        var method = parsed.GetValue(_method);
+        var settings = Settings(parsed.GetValue(_set) ?? []);
+        if (parsed.GetValue(_stage) is { } stage and not "off")
+            throw new InputException($"--llm-stage {stage}: this version prunes in the vision encoder only; use --llm-stage off");
+        if (parsed.GetValue(_keep) is not null && parsed.GetValue(_ratio) is not null)
+            throw new InputException("--keep and --keep-ratio both name the budget; give one");
+        var keep = parsed.GetValue(_keep) ?? FromRatio(parsed.GetValue(_ratio), pictureTokens);
+        if (keep is null)
+        {
+            if (method is not null) throw new InputException($"--method {method} needs a budget: --keep N or --keep-ratio R");
+            return settings.Count == 0 ? null : throw new InputException("--set gives options of a method, but neither --method nor --keep was given");
+        }
+
+        if (keep < 1 || keep > pictureTokens)
+            throw new InputException($"--keep {keep} is out of range: a picture has {pictureTokens} visual tokens, so the budget is 1 to {pictureTokens}");
+        return PruningMethod.Find(method ?? "flowcut").Create(keep.Value, settings);
+    }
+
+    private static int? FromRatio(double? ratio, int pictureTokens)
+    {
+        if (ratio is not { } r) return null;
+        if (!(r is > 0 and <= 1)) throw new InputException($"--keep-ratio lies in (0, 1], not {r}");
+        return Math.Max(1, (int)Math.Round(r * pictureTokens, MidpointRounding.ToEven));
+    }
+
+    private static Dictionary<string, string> Settings(string[] pairs)
+    {
+        var settings = new Dictionary<string, string>(StringComparer.Ordinal);
+        foreach (var pair in pairs)
+        {
+            var equals = pair.IndexOf('=', StringComparison.Ordinal);
+            if (equals < 1) throw new InputException($"--set takes name=value, not '{pair}'");
+            if (!settings.TryAdd(pair[..equals], pair[(equals + 1)..])) throw new InputException($"--set gives '{pair[..equals]}' twice");
+        }
+
+        return settings;
+    }
+}

@@ -1,0 +1,66 @@
+namespace FlowCut.Models.Families;
+
+/// <summary>What a checkpoint is and what it costs, without loading it into a backend.</summary>
+public sealed class ModelFacts
+{
+    private ModelFacts(ModelDescription description, long parameters, long weightBytes)
+    {
+        Description = description;
+        Parameters = parameters;
+        WeightBytes = weightBytes;
+    }
+
+    public ModelDescription Description { get; }
+
+    /// <summary>Stored weights, those of layers that are never run included.</summary>
+    public long Parameters { get; }
+
+    public long WeightBytes { get; }
+
+    /// <exception cref="InputException">The folder is no model, or one of an unknown kind.</exception>
+    public static ModelFacts Read(string folder, string? visionTower = null)
+    {
+        var layout = ModelFamilies.ReadLayout(folder, visionTower);
+        try
+        {
+            long parameters = 0, bytes = 0;
+            foreach (var checkpoint in layout.Checkpoints)
+            {
+                foreach (var name in checkpoint.Names)
+                {
+                    if (!IsWeight(name)) continue;
+                    var tensor = checkpoint.Get(name);
+                    parameters += tensor.ElementCount;
+                    bytes += tensor.ByteLength;
+                }
+            }
+
+            return new ModelFacts(layout.Description, parameters, bytes);
+        }
+        finally
+        {
+            foreach (var checkpoint in layout.Checkpoints) checkpoint.Dispose();
+        }
+    }
+
+    /// <summary>Visual-token counts worth comparing: all, and the published budgets below.</summary>
+    public IEnumerable<int> Budgets() =>
+        new[] { Description.PictureTokens, 192, 128, 64, 32, 16 }.Where(n => n <= Description.PictureTokens).Distinct();
+
+    /// <summary>Bytes of the KV cache for so many tokens, in f32.</summary>
+    public long CacheBytes(int tokens) =>
+        2L * tokens * Description.Language.Layers * Description.Language.KeyValueHeads * Description.Language.HeadSize * sizeof(float);
+
+    /// <summary>Multiplications and additions of reading a prompt of so many tokens: the linear layers and causal attention.</summary>
+    public double PrefillFlops(int tokens)
+    {
+        var l = Description.Language;
+        double attention = l.Heads * l.HeadSize, keyValue = l.KeyValueHeads * l.HeadSize;
+        var linear = l.HiddenSize * (2 * attention + 2 * keyValue) + 3.0 * l.HiddenSize * l.IntermediateSize;
+        return l.Layers * (2.0 * tokens * linear + 2.0 * tokens * tokens * attention) + 2.0 * l.VocabularySize * l.HiddenSize;
+    }
+
+    /// <summary>Tables that some exporters store beside the weights.</summary>
+    internal static bool IsWeight(string name) =>
+        !name.EndsWith(".rotary_emb.inv_freq", StringComparison.Ordinal) && !name.EndsWith(".position_ids", StringComparison.Ordinal);
+}

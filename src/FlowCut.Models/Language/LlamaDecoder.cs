@@ -1,0 +1,165 @@
+using FlowCut.Models.Backends;
+using FlowCut.Models.Checkpoints;
+using FlowCut.Models.Tracing;
+
+namespace FlowCut.Models.Language;
+
+/// <summary>A Llama decoder (spec/models.md, section 5.1): RMS norms, rotary positions, grouped-query attention, SwiGLU.</summary>
+internal sealed class LlamaDecoder : IDisposable
+{
+    /// <summary>
+    /// Rows that go through the layers together. A LLaVA-1.5 prompt fits whole; a longer one is cut, so that the
+    /// activations of a 7B model stay within 150 MB.
+    /// </summary>
+    private const int ChunkRows = 640;
+
+    private readonly Backend _backend;
+    private readonly Matrix _embedding, _head;
+    private readonly Tensor _finalNorm, _logits;
+    private readonly Layer[] _layers;
+    private readonly float[] _inverseFrequencies;
+    private LlamaWorkspace? _workspace;
+
+    /// <param name="backend">Owns the weights from here on.</param>
+    /// <param name="config">Shapes that the tensors must have.</param>
+    /// <param name="checkpoint">Must outlive the decoder.</param>
+    /// <param name="prefix">Of the tensor names, in front of "model.embed_tokens.weight" and "lm_head.weight".</param>
+    /// <exception cref="ModelFormatException">A tensor is missing or has another shape.</exception>
+    public LlamaDecoder(Backend backend, LlamaConfig config, Checkpoint checkpoint, string prefix)
+    {
+        _backend = backend;
+        Config = config;
+        var embedding = checkpoint.Get(prefix + "model.embed_tokens.weight", config.VocabularySize, config.HiddenSize);
+        _embedding = backend.LoadMatrix(embedding);
+        _head = config.TiedEmbeddings ? _embedding : backend.LoadMatrix(checkpoint.Get(prefix + "lm_head.weight", config.VocabularySize, config.HiddenSize));
+        _finalNorm = backend.LoadVector(checkpoint.Get(prefix + "model.norm.weight", config.HiddenSize));
+        _logits = backend.Allocate(1, config.VocabularySize);
+        _layers = new Layer[config.Layers];
+        for (var i = 0; i < config.Layers; i++) _layers[i] = new Layer(backend, config, checkpoint, $"{prefix}model.layers.{i}.");
+
+        // In single precision, like the reference: at position p an angle's error grows to p times this one's.
+        _inverseFrequencies = new float[config.HeadSize / 2];
+        for (var i = 0; i < _inverseFrequencies.Length; i++)
+            _inverseFrequencies[i] = 1 / MathF.Pow(config.RopeTheta, 2f * i / config.HeadSize);
+    }
+
+    public LlamaConfig Config { get; }
+
+    /// <summary>[1, vocabulary]: of the last position of the last <see cref="Forward"/>.</summary>
+    public Tensor Logits => _logits;
+
+    public KeyValueCache CreateCache(int capacity) => new(_backend, Config, capacity);
+
+    /// <summary>Token embeddings into <paramref name="destination"/> [ids, hidden].</summary>
+    public void Embed(ReadOnlySpan<int> ids, Tensor destination) => _backend.Embed(_embedding, ids, destination);
+
+    /// <summary>Appends <paramref name="inputs"/> [n, hidden] (overwritten) at <paramref name="positions"/> and computes the logits of the last one.</summary>
+    /// <param name="inputs">Embedded tokens.</param>
+    /// <param name="positions">n rotary positions.</param>
+    /// <param name="cache">Has room for n more.</param>
+    /// <param name="trace">Receives the last row after every layer.</param>
+    /// <param name="cancellation">Checked before every layer.</param>
+    public void Forward(Tensor inputs, ReadOnlySpan<int> positions, KeyValueCache cache, Trace? trace, CancellationToken cancellation)
+    {
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(cache.Length + inputs.Rows, cache.Capacity);
+        for (var start = 0; start < inputs.Rows; start += ChunkRows)
+        {
+            var rows = Math.Min(ChunkRows, inputs.Rows - start);
+            ForwardChunk(inputs.SliceRows(start, rows), positions.Slice(start, rows), cache, isLast: start + rows == inputs.Rows, trace, cancellation);
+        }
+    }
+
+    public void Dispose()
+    {
+        _workspace?.Dispose();
+        _logits.Buffer.Dispose();
+    }
+
+    private void ForwardChunk(Tensor hidden, ReadOnlySpan<int> positions, KeyValueCache cache, bool isLast, Trace? trace, CancellationToken cancellation)
+    {
+        var rows = hidden.Rows;
+        if (_workspace is null || _workspace.Rows < rows)
+        {
+            _workspace?.Dispose();
+            _workspace = new LlamaWorkspace(_backend, Config, rows);
+        }
+
+        var keys = new Sequences(0, cache.Length + rows);
+        for (var i = 0; i < _layers.Length; i++)
+        {
+            cancellation.ThrowIfCancellationRequested();
+            hidden = RunLayer(i, _workspace, hidden, positions, cache, keys);
+            if (isLast) trace?.AddVector($"language.layer.{i}.output", _backend, hidden.SliceRows(hidden.Rows - 1, 1));
+        }
+
+        cache.Length += rows;
+        if (!isLast) return;
+        var last = _workspace.Normed.SliceRows(0, 1);
+        _backend.RmsNorm(hidden.SliceRows(hidden.Rows - 1, 1), _finalNorm, Config.RmsNormEpsilon, last);
+        _backend.Linear(last, _head, null, Activation.None, null, _logits);
+    }
+
+    /// <returns>The layer's output: all rows, or the last row alone after the last layer, whose other rows nobody reads.</returns>
+    private Tensor RunLayer(int index, LlamaWorkspace work, Tensor hidden, ReadOnlySpan<int> positions, KeyValueCache cache, Sequences keys)
+    {
+        var layer = _layers[index];
+        int rows = hidden.Rows, queryWidth = Config.Heads * Config.HeadSize, keyWidth = Config.KeyValueHeads * Config.HeadSize;
+        var normed = work.Normed.SliceRows(0, rows);
+        var qkv = work.QueryKeyValue.SliceRows(0, rows);
+        _backend.RmsNorm(hidden, layer.InputNorm, Config.RmsNormEpsilon, normed);
+        _backend.Linear(normed, layer.QueryKeyValue, null, Activation.None, null, qkv);
+        var query = qkv.SliceColumns(0, queryWidth);
+        _backend.RotaryAppend(
+            query, qkv.SliceColumns(queryWidth, keyWidth), qkv.SliceColumns(queryWidth + keyWidth, keyWidth), positions, _inverseFrequencies,
+            Config.HeadSize, cache.Keys(index).SliceRows(cache.Length, rows), cache.Values(index).SliceRows(cache.Length, rows));
+
+        if (index == _layers.Length - 1)
+        {
+            hidden = hidden.SliceRows(rows - 1, 1);
+            query = query.SliceRows(rows - 1, 1);
+            rows = 1;
+        }
+
+        var context = work.Context.SliceRows(0, rows);
+        _backend.Attention(new AttentionArguments
+        {
+            Query = query,
+            Key = cache.Keys(index).SliceRows(0, keys.Rows),
+            Value = cache.Values(index).SliceRows(0, keys.Rows),
+            Output = context,
+            Heads = Config.Heads,
+            KeyValueHeads = Config.KeyValueHeads,
+            HeadSize = Config.HeadSize,
+            Scale = 1 / MathF.Sqrt(Config.HeadSize),
+            Queries = rows == 1 ? LlamaWorkspace.OneRow : new Sequences(0, rows),
+            Keys = keys,
+            Causal = true,
+        });
+        _backend.Linear(context, layer.Output, null, Activation.None, residual: hidden, hidden);
+
+        normed = work.Normed.SliceRows(0, rows);
+        var gateUp = work.GateUp.SliceRows(0, rows);
+        var gated = work.Gated.SliceRows(0, rows);
+        _backend.RmsNorm(hidden, layer.PostAttentionNorm, Config.RmsNormEpsilon, normed);
+        _backend.Linear(normed, layer.GateUp, null, Activation.None, null, gateUp);
+        _backend.GatedSilu(gateUp, gated);
+        _backend.Linear(gated, layer.Down, null, Activation.None, residual: hidden, hidden);
+        return hidden;
+    }
+
+    /// <summary>Weights of one layer. Query, key and value stand below each other, gate and up too, so that one GEMM serves them.</summary>
+    private sealed class Layer(Backend backend, LlamaConfig config, Checkpoint checkpoint, string prefix)
+    {
+        public readonly Tensor InputNorm = backend.LoadVector(checkpoint.Get(prefix + "input_layernorm.weight", config.HiddenSize));
+        public readonly Matrix QueryKeyValue = backend.LoadMatrix(
+            checkpoint.Get(prefix + "self_attn.q_proj.weight", config.Heads * config.HeadSize, config.HiddenSize),
+            checkpoint.Get(prefix + "self_attn.k_proj.weight", config.KeyValueHeads * config.HeadSize, config.HiddenSize),
+            checkpoint.Get(prefix + "self_attn.v_proj.weight", config.KeyValueHeads * config.HeadSize, config.HiddenSize));
+        public readonly Matrix Output = backend.LoadMatrix(checkpoint.Get(prefix + "self_attn.o_proj.weight", config.HiddenSize, config.Heads * config.HeadSize));
+        public readonly Tensor PostAttentionNorm = backend.LoadVector(checkpoint.Get(prefix + "post_attention_layernorm.weight", config.HiddenSize));
+        public readonly Matrix GateUp = backend.LoadMatrix(
+            checkpoint.Get(prefix + "mlp.gate_proj.weight", config.IntermediateSize, config.HiddenSize),
+            checkpoint.Get(prefix + "mlp.up_proj.weight", config.IntermediateSize, config.HiddenSize));
+        public readonly Matrix Down = backend.LoadMatrix(checkpoint.Get(prefix + "mlp.down_proj.weight", config.HiddenSize, config.IntermediateSize));
+    }
+}

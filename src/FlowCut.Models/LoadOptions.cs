@@ -1,0 +1,20 @@
+using FlowCut.Models.Backends;
+
+namespace FlowCut.Models;
+
+/// <summary>How a model is opened.</summary>
+public sealed record LoadOptions
+{
+    /// <summary>Computes the model; null: a new CPU backend on all cores, which the model disposes. A given one stays the caller's.</summary>
+    public Backend? Backend { get; init; }
+
+    /// <summary>Folder of the CLIP tower for the authors' own layout; null: found from the configuration.</summary>
+    public string? VisionTower { get; init; }
+
+    /// <summary>Told of each part that is loaded.</summary>
+    public IProgress<LoadProgress>? Progress { get; init; }
+}
+
+/// <param name="Part">What is being loaded.</param>
+/// <param name="Fraction">0 … 1 of the whole.</param>
+public readonly record struct LoadProgress(string Part, double Fraction);

@@ -1,0 +1,185 @@
+using FlowCut.Models.Backends;
+using FlowCut.Models.Checkpoints;
+using FlowCut.Models.Pruning;
+using FlowCut.Models.Tracing;
+
+namespace FlowCut.Models.Vision;
+
+/// <summary>
+/// CLIP's vision transformer up to the layer whose output is read (spec/models.md, section 5.1). Pre-norm layers,
+/// a CLS token in front of the patches, learned positions. Pictures of a batch are sequences that do not see each other,
+/// and may shrink to different lengths as a strategy prunes them.
+/// </summary>
+internal sealed class ClipEncoder : IDisposable
+{
+    private readonly Backend _backend;
+    private readonly Matrix _patchEmbedding;
+    private readonly Tensor _positions, _preNormWeight, _preNormBias;
+    private readonly Layer[] _layers;
+    private ClipWorkspace? _workspace;
+
+    /// <param name="backend">Owns the weights from here on.</param>
+    /// <param name="config">Shapes that the tensors must have.</param>
+    /// <param name="checkpoint">Must outlive the encoder.</param>
+    /// <param name="prefix">Of the tensor names, up to and including "vision_model.".</param>
+    /// <param name="layersRun">Layers 0 … layersRun − 1 are loaded and run.</param>
+    /// <exception cref="ModelFormatException">A tensor is missing or has another shape.</exception>
+    public ClipEncoder(Backend backend, ClipConfig config, Checkpoint checkpoint, string prefix, int layersRun)
+    {
+        _backend = backend;
+        Config = config;
+        LayersRun = layersRun;
+        int d = config.HiddenSize, p = config.PatchSize, tokens = config.Patches + 1;
+        var embeddings = prefix + "embeddings.";
+        _patchEmbedding = backend.LoadMatrix(checkpoint.Get(embeddings + "patch_embedding.weight", d, 3, p, p));
+        var positions = new float[tokens * d];
+        checkpoint.Get(embeddings + "position_embedding.weight", tokens, d).ReadSingles(positions);
+        // The CLS token's embedding never changes, so it is added to its position once, here.
+        var classToken = new float[d];
+        checkpoint.Get(embeddings + "class_embedding", d).ReadSingles(classToken);
+        for (var i = 0; i < d; i++) positions[i] += classToken[i];
+        _positions = backend.Allocate(tokens, d);
+        backend.Upload(positions, _positions);
+        _preNormWeight = backend.LoadVector(checkpoint.Get(prefix + "pre_layrnorm.weight", d));
+        _preNormBias = backend.LoadVector(checkpoint.Get(prefix + "pre_layrnorm.bias", d));
+        _layers = new Layer[layersRun];
+        for (var i = 0; i < layersRun; i++) _layers[i] = new Layer(backend, config, checkpoint, $"{prefix}encoder.layers.{i}.");
+    }
+
+    public ClipConfig Config { get; }
+
+    public int LayersRun { get; }
+
+    /// <summary>
+    /// Runs a batch. The result lives in the encoder's workspace until the next call: [rows, hidden], per picture its CLS
+    /// row, then the patches that are left.
+    /// </summary>
+    /// <param name="pictures">Per picture [3, size, size], normalised.</param>
+    /// <param name="strategy">Null: every patch stays.</param>
+    /// <param name="records">One per picture; filled.</param>
+    /// <param name="trace">Receives what the run saw; null: nothing is recorded.</param>
+    /// <param name="cancellation">Checked before every layer.</param>
+    public (Tensor Hidden, Sequences Sequences) Encode(
+        IReadOnlyList<float[]> pictures, IPruningStrategy? strategy, PruningRecord[] records, Trace? trace, CancellationToken cancellation)
+    {
+        var sequences = Sequences.Uniform(pictures.Count, Config.Patches + 1);
+        if (_workspace is null || _workspace.Rows < sequences.Rows)
+        {
+            _workspace?.Dispose();
+            _workspace = new ClipWorkspace(_backend, Config, sequences.Rows);
+        }
+
+        var work = _workspace;
+        Embed(work, pictures, sequences);
+        trace?.AddRows("vision.embeddings", _backend, work.Hidden, sequences);
+
+        using var pruning = strategy?.BeginEncoder(new EncoderStage
+        {
+            Backend = _backend,
+            LayersRun = LayersRun,
+            LastPruningLayer = LayersRun - 2,
+            Heads = Config.Heads,
+            HeadSize = Config.HeadSize,
+            Sequences = sequences,
+            Records = records,
+            RecordScores = trace is not null,
+        });
+        for (var i = 0; i < LayersRun; i++)
+        {
+            cancellation.ThrowIfCancellationRequested();
+            sequences = RunLayer(i, work, sequences, pruning);
+            if (i == 0 || i == LayersRun - 1) trace?.AddRows($"vision.layer.{i}.output", _backend, work.Hidden, sequences);
+        }
+
+        pruning?.Finish();
+        return (work.Hidden.SliceRows(0, sequences.Rows), sequences);
+    }
+
+    public void Dispose()
+    {
+        _workspace?.Dispose();
+        _positions.Buffer.Dispose();
+    }
+
+    private void Embed(ClipWorkspace work, IReadOnlyList<float[]> pictures, Sequences sequences)
+    {
+        for (var i = 0; i < pictures.Count; i++)
+        {
+            _backend.Upload(pictures[i], work.Pixels);
+            _backend.ImageToPatches(work.Pixels, Config.PatchSize, work.Patches);
+            var rows = work.Hidden.SliceRows(sequences.Start(i), sequences.Length(i));
+            _backend.Copy(_positions, rows);
+            var patches = rows.SliceRows(1, Config.Patches);
+            _backend.Linear(work.Patches, _patchEmbedding, null, Activation.None, residual: patches, patches);
+        }
+
+        var hidden = work.Hidden.SliceRows(0, sequences.Rows);
+        _backend.LayerNorm(hidden, _preNormWeight, _preNormBias, Config.LayerNormEpsilon, hidden);
+    }
+
+    private Sequences RunLayer(int index, ClipWorkspace work, Sequences sequences, ILayerPruning? pruning)
+    {
+        var layer = _layers[index];
+        var epsilon = Config.LayerNormEpsilon;
+        int rows = sequences.Rows, d = Config.HiddenSize;
+        var hidden = work.Hidden.SliceRows(0, rows);
+        var normed = work.Normed.SliceRows(0, rows);
+        var qkv = work.QueryKeyValue.SliceRows(0, rows);
+        var export = pruning?.Request(index);
+
+        _backend.LayerNorm(hidden, layer.Norm1Weight, layer.Norm1Bias, epsilon, normed);
+        _backend.Linear(normed, layer.QueryKeyValue, layer.QueryKeyValueBias, Activation.None, null, qkv);
+        _backend.Attention(new AttentionArguments
+        {
+            Query = qkv.SliceColumns(0, d),
+            Key = qkv.SliceColumns(d, d),
+            Value = qkv.SliceColumns(2 * d, d),
+            Output = normed,
+            Heads = Config.Heads,
+            KeyValueHeads = Config.Heads,
+            HeadSize = Config.HeadSize,
+            Scale = 1 / MathF.Sqrt(Config.HeadSize),
+            Queries = sequences,
+            Keys = sequences,
+            Export = export,
+        });
+        if (export is not null) pruning!.Observe(index);
+        _backend.Linear(normed, layer.Output, layer.OutputBias, Activation.None, residual: hidden, hidden);
+
+        var intermediate = work.Intermediate.SliceRows(0, rows);
+        _backend.LayerNorm(hidden, layer.Norm2Weight, layer.Norm2Bias, epsilon, normed);
+        _backend.Linear(normed, layer.Up, layer.UpBias, Activation.QuickGelu, null, intermediate);
+        _backend.Linear(intermediate, layer.Down, layer.DownBias, Activation.None, residual: hidden, hidden);
+
+        if (export is null || pruning!.Prune(index) is not { } selection) return sequences;
+        _backend.GatherRows(hidden, selection.Rows, work.Spare.SliceRows(0, selection.Sequences.Rows));
+        work.SwapHidden();
+        return selection.Sequences;
+    }
+
+    /// <summary>Weights of one layer; query, key and value stand below each other, so that one GEMM makes all three.</summary>
+    private sealed class Layer(Backend backend, ClipConfig config, Checkpoint checkpoint, string prefix)
+    {
+        public readonly Tensor Norm1Weight = Vector(backend, checkpoint, prefix + "layer_norm1.weight", config.HiddenSize);
+        public readonly Tensor Norm1Bias = Vector(backend, checkpoint, prefix + "layer_norm1.bias", config.HiddenSize);
+        public readonly Matrix QueryKeyValue = backend.LoadMatrix(
+            checkpoint.Get(prefix + "self_attn.q_proj.weight", config.HiddenSize, config.HiddenSize),
+            checkpoint.Get(prefix + "self_attn.k_proj.weight", config.HiddenSize, config.HiddenSize),
+            checkpoint.Get(prefix + "self_attn.v_proj.weight", config.HiddenSize, config.HiddenSize));
+        public readonly Tensor QueryKeyValueBias = backend.LoadVector(
+            checkpoint.Get(prefix + "self_attn.q_proj.bias", config.HiddenSize),
+            checkpoint.Get(prefix + "self_attn.k_proj.bias", config.HiddenSize),
+            checkpoint.Get(prefix + "self_attn.v_proj.bias", config.HiddenSize));
+        public readonly Matrix Output = backend.LoadMatrix(checkpoint.Get(prefix + "self_attn.out_proj.weight", config.HiddenSize, config.HiddenSize));
+        public readonly Tensor OutputBias = Vector(backend, checkpoint, prefix + "self_attn.out_proj.bias", config.HiddenSize);
+        public readonly Tensor Norm2Weight = Vector(backend, checkpoint, prefix + "layer_norm2.weight", config.HiddenSize);
+        public readonly Tensor Norm2Bias = Vector(backend, checkpoint, prefix + "layer_norm2.bias", config.HiddenSize);
+        public readonly Matrix Up = backend.LoadMatrix(checkpoint.Get(prefix + "mlp.fc1.weight", config.IntermediateSize, config.HiddenSize));
+        public readonly Tensor UpBias = Vector(backend, checkpoint, prefix + "mlp.fc1.bias", config.IntermediateSize);
+        public readonly Matrix Down = backend.LoadMatrix(checkpoint.Get(prefix + "mlp.fc2.weight", config.HiddenSize, config.IntermediateSize));
+        public readonly Tensor DownBias = Vector(backend, checkpoint, prefix + "mlp.fc2.bias", config.HiddenSize);
+
+        private static Tensor Vector(Backend backend, Checkpoint checkpoint, string name, int length) =>
+            backend.LoadVector(checkpoint.Get(name, length));
+    }
+}
