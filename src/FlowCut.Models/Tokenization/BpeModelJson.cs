@@ -1,0 +1,121 @@
+using System.Buffers;
+using System.Text;
+using System.Text.Json;
+
+namespace FlowCut.Models.Tokenization;
+
+/// <summary>The object "model" of a tokenizer.json, of type BPE over characters with a token for each byte.</summary>
+internal static class BpeModelJson
+{
+    private const string Where = "model";
+
+    /// <summary>Checks that the model is of a kind that is supported, and reads its vocabulary.</summary>
+    public static Vocabulary ReadVocabulary(JsonFile file, JsonElement model)
+    {
+        var type = file.FindText(model, "type", Where) ?? "(none)";
+        if (type != "BPE") throw file.Error($"the model's type is '{type}'; only BPE is supported");
+        foreach (var name in new[] { "continuing_subword_prefix", "end_of_word_suffix" })
+        {
+            if (file.FindText(model, name, Where) is { Length: > 0 } value) throw file.Error($"model.{name} '{value}' is not supported");
+        }
+
+        if (file.Find(model, "dropout", Where) is { } dropout && !(dropout.ValueKind == JsonValueKind.Number && dropout.GetRawText() is "0" or "0.0"))
+        {
+            throw file.Error("model.dropout is set: the tokens would be random");
+        }
+
+        var entries = file.Require(model, "vocab", Where);
+        file.Members(entries, "model.vocab");
+        var vocabulary = new Vocabulary(file.Path, entries.GetPropertyCount());
+        foreach (var entry in entries.EnumerateObject())
+        {
+            var text = file.NameOf(entry, "model.vocab");
+            if (entry.Value.ValueKind != JsonValueKind.Number || !entry.Value.TryGetInt32(out var id))
+            {
+                throw file.Error($"the id of token '{text}' is not a 32-bit integer");
+            }
+
+            vocabulary.Add(text, id);
+        }
+
+        return vocabulary;
+    }
+
+    public static BytePairRules ReadRules(JsonFile file, JsonElement model, Vocabulary vocabulary, out int? unknownId)
+    {
+        var characters = new Dictionary<int, int>();
+        foreach (var (text, id) in vocabulary.Ids)
+        {
+            if (Rune.DecodeFromUtf16(text, out var character, out var length) == OperationStatus.Done && length == text.Length)
+            {
+                characters.Add(character.Value, id);
+            }
+        }
+
+        var byteIds = file.FindFlag(model, "byte_fallback", Where, otherwise: false) ? FindBytes(file, vocabulary) : null;
+        unknownId = null;
+        if (file.FindText(model, "unk_token", Where) is { } unknown)
+        {
+            unknownId = vocabulary.IdOf(unknown) ?? throw file.Error($"model.unk_token '{unknown}' is not in the vocabulary");
+        }
+
+        if (byteIds is null && unknownId is null) throw file.Error("the model has neither byte_fallback nor unk_token: characters without a token would be lost");
+        return new BytePairRules
+        {
+            Characters = characters,
+            Merges = ReadMerges(file, model, vocabulary),
+            ByteIds = byteIds,
+            UnknownId = unknownId,
+            FuseUnknown = file.FindFlag(model, "fuse_unk", Where, otherwise: false),
+            // a copy: added tokens join the vocabulary later
+            WholeTexts = file.FindFlag(model, "ignore_merges", Where, otherwise: false) ? new Dictionary<string, int>(vocabulary.Ids, StringComparer.Ordinal) : null,
+        };
+    }
+
+    private static int[] FindBytes(JsonFile file, Vocabulary vocabulary)
+    {
+        var ids = new int[256];
+        for (var value = 0; value < ids.Length; value++)
+        {
+            var name = ByteTokens.NameOf(value);
+            ids[value] = vocabulary.IdOf(name) ?? throw file.Error($"model.byte_fallback is on, but the vocabulary has no token {name}");
+        }
+
+        return ids;
+    }
+
+    private static Dictionary<ulong, Merge> ReadMerges(JsonFile file, JsonElement model, Vocabulary vocabulary)
+    {
+        var entries = file.Require(model, "merges", Where);
+        file.Items(entries, "model.merges");
+        var merges = new Dictionary<ulong, Merge>(entries.GetArrayLength());
+        var rank = 0;
+        foreach (var entry in entries.EnumerateArray())
+        {
+            var (left, right) = ReadPair(file, entry, rank);
+            var leftId = IdOf(left);
+            var rightId = IdOf(right);
+            // a repeated pair takes the later rank, as in Hugging Face's tokenizers
+            merges[BytePairEncoder.PairOf(leftId, rightId)] = new Merge(rank, IdOf(left + right));
+            rank++;
+        }
+
+        return merges;
+
+        int IdOf(string text) => vocabulary.IdOf(text) ?? throw file.Error($"merge {rank} has '{text}', which is not in the vocabulary");
+    }
+
+    private static (string Left, string Right) ReadPair(JsonFile file, JsonElement entry, int rank)
+    {
+        if (entry.ValueKind == JsonValueKind.Array)
+        {
+            if (entry.GetArrayLength() != 2) throw file.Error($"merge {rank} does not have two parts");
+            return (file.Text(entry[0], $"merge {rank}"), file.Text(entry[1], $"merge {rank}"));
+        }
+
+        var text = file.Text(entry, $"merge {rank}");
+        var space = text.IndexOf(' ', StringComparison.Ordinal);
+        if (space < 0 || text.IndexOf(' ', space + 1) >= 0) throw file.Error($"merge {rank} '{text}' does not have two parts");
+        return (text[..space], text[(space + 1)..]);
+    }
+}

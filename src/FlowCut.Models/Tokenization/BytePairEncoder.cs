@@ -1,0 +1,161 @@
+using System.Buffers;
+using System.Text;
+
+namespace FlowCut.Models.Tokenization;
+
+/// <summary>What a <see cref="BytePairEncoder"/> is made of.</summary>
+internal sealed class BytePairRules
+{
+    /// <summary>Id of each character that is a token, by code point.</summary>
+    public required Dictionary<int, int> Characters { get; init; }
+
+    /// <summary>Which two neighbouring symbols merge into which; see <see cref="BytePairEncoder.PairOf"/>.</summary>
+    public required Dictionary<ulong, Merge> Merges { get; init; }
+
+    /// <summary>Pieces that are taken whole wherever they stand and never merge with a neighbour; null if there are none.</summary>
+    public TokenTrie? Indivisible { get; init; }
+
+    /// <summary>Ids of the 256 byte tokens, which spell a character that has no token; null where characters are not spelled.</summary>
+    public int[]? ByteIds { get; init; }
+
+    /// <summary>Stands for a character that has no token and is not spelled in bytes.</summary>
+    public int? UnknownId { get; init; }
+
+    /// <summary>Neighbouring unknown characters give one <see cref="UnknownId"/>.</summary>
+    public bool FuseUnknown { get; init; } = true;
+
+    /// <summary>If set, a text that is itself one of these tokens becomes that token, whatever the merges say.</summary>
+    public IReadOnlyDictionary<string, int>? WholeTexts { get; init; }
+}
+
+/// <summary>The result of joining two symbols.</summary>
+/// <param name="Rank">The pair with the lowest rank in the text is joined first; equal ranks go from left to right.</param>
+/// <param name="Id">The joined symbol.</param>
+internal readonly record struct Merge(int Rank, int Id);
+
+/// <summary>
+/// Byte-pair encoding of one piece of normalised text: from single characters, the best-ranked pair of neighbours is
+/// joined until none is left; among equals the leftmost. A linked list and a heap: O(n log n) for n characters.
+/// Safe for concurrent use.
+/// </summary>
+internal sealed class BytePairEncoder(BytePairRules rules)
+{
+    /// <summary>Ids above this are refused on loading, so that symbols without an id have room above them.</summary>
+    public const int MaxTokenId = (1 << 21) - 1;
+
+    // symbols that no token has: a character without a token, and a piece that must not merge
+    private const int CharacterBase = 1 << 24;
+    private const int IndivisibleFlag = 1 << 28;
+
+    private const int None = -1;
+
+    /// <summary>The symbol of a character that no token stands for. Merges may join it, since a longer token may contain it.</summary>
+    public static int SymbolOf(Rune character) => CharacterBase + character.Value;
+
+    /// <summary>Key of two neighbouring symbols: token ids, or what <see cref="SymbolOf"/> gives.</summary>
+    public static ulong PairOf(int left, int right) => ((ulong)(uint)left << 32) | (uint)right;
+
+    /// <summary>Appends the token ids of <paramref name="text"/>; a lone surrogate counts as U+FFFD.</summary>
+    public void Encode(ReadOnlySpan<char> text, List<int> ids)
+    {
+        if (text.IsEmpty) return;
+        if (rules.WholeTexts is { } whole && whole.TryGetValue(text.ToString(), out var id))
+        {
+            ids.Add(id);
+            return;
+        }
+
+        var rented = ArrayPool<int>.Shared.Rent(3 * text.Length);
+        var symbols = rented.AsSpan(0, text.Length);
+        var count = ReadSymbols(text, symbols);
+        var previous = rented.AsSpan(text.Length, count);
+        var next = rented.AsSpan(2 * text.Length, count);
+        MergeAll(symbols[..count], previous, next);
+        Append(symbols, next, ids);
+        ArrayPool<int>.Shared.Return(rented);
+    }
+
+    private int ReadSymbols(ReadOnlySpan<char> text, Span<int> symbols)
+    {
+        var count = 0;
+        while (!text.IsEmpty)
+        {
+            if (rules.Indivisible is { } indivisible && indivisible.TryMatch(text, out var length, out var id))
+            {
+                symbols[count++] = id | IndivisibleFlag;
+            }
+            else
+            {
+                // an invalid sequence decodes as U+FFFD
+                Rune.DecodeFromUtf16(text, out var rune, out length);
+                symbols[count++] = rules.Characters.TryGetValue(rune.Value, out id) ? id : SymbolOf(rune);
+            }
+
+            text = text[length..];
+        }
+
+        return count;
+    }
+
+    private void MergeAll(Span<int> symbols, Span<int> previous, Span<int> next)
+    {
+        // element: the pair when it was found; priority: rank, then position of the left symbol
+        var candidates = new PriorityQueue<ulong, ulong>();
+        for (var i = 0; i < symbols.Length; i++)
+        {
+            previous[i] = i - 1;
+            next[i] = i + 1 < symbols.Length ? i + 1 : None;
+            if (i > 0) Consider(symbols, i - 1, i, candidates);
+        }
+
+        while (candidates.TryDequeue(out var pair, out var priority))
+        {
+            var left = (int)(uint)priority;
+            var right = next[left];
+            // symbols only grow, so a pair that still reads the same is the pair that was found
+            if (symbols[left] == None || right == None || PairOf(symbols[left], symbols[right]) != pair) continue;
+            symbols[left] = rules.Merges[pair].Id;
+            symbols[right] = None;
+            next[left] = next[right];
+            if (next[left] != None)
+            {
+                previous[next[left]] = left;
+                Consider(symbols, left, next[left], candidates);
+            }
+
+            if (previous[left] != None) Consider(symbols, previous[left], left, candidates);
+        }
+    }
+
+    private void Consider(ReadOnlySpan<int> symbols, int left, int right, PriorityQueue<ulong, ulong> candidates)
+    {
+        var pair = PairOf(symbols[left], symbols[right]);
+        if (rules.Merges.TryGetValue(pair, out var merge)) candidates.Enqueue(pair, ((ulong)(uint)merge.Rank << 32) | (uint)left);
+    }
+
+    private void Append(ReadOnlySpan<int> symbols, ReadOnlySpan<int> next, List<int> ids)
+    {
+        Span<byte> utf8 = stackalloc byte[4];
+        var afterUnknown = false;
+        for (var i = 0; i != None; i = next[i])
+        {
+            var symbol = symbols[i] & ~IndivisibleFlag;
+            var unknown = symbol >= CharacterBase;
+            if (!unknown)
+            {
+                ids.Add(symbol);
+            }
+            else if (rules.ByteIds is { } byteIds)
+            {
+                var length = new Rune(symbol - CharacterBase).EncodeToUtf8(utf8);
+                foreach (var value in utf8[..length]) ids.Add(byteIds[value]);
+            }
+            else if (rules.UnknownId is { } unknownId && !(afterUnknown && rules.FuseUnknown))
+            {
+                ids.Add(unknownId);
+            }
+
+            afterUnknown = unknown;
+        }
+    }
+}

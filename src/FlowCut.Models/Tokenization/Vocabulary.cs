@@ -1,0 +1,70 @@
+namespace FlowCut.Models.Tokenization;
+
+/// <summary>Tokens by id and ids by text. An added token may share the id of another token; its text then stands for the id.</summary>
+internal sealed class Vocabulary
+{
+    private readonly string _file;
+    private readonly Dictionary<string, int> _ids;
+    private readonly List<AddedToken> _added = [];
+    private readonly Dictionary<string, int> _addedIndices = new(StringComparer.Ordinal);
+    private readonly List<string?> _texts;
+
+    /// <param name="file">Named in errors.</param>
+    /// <param name="capacity">Expected number of tokens.</param>
+    public Vocabulary(string file, int capacity)
+    {
+        _file = file;
+        _ids = new Dictionary<string, int>(capacity, StringComparer.Ordinal);
+        _texts = new List<string?>(capacity);
+    }
+
+    /// <summary>The highest id; -1 if there is no token.</summary>
+    public int MaxId => _texts.Count - 1;
+
+    public IReadOnlyDictionary<string, int> Ids => _ids;
+
+    /// <summary>Special tokens first, otherwise in the order in which they were added.</summary>
+    public IReadOnlyList<AddedToken> AddedTokens => [.. _added.Where(token => token.Special), .. _added.Where(token => !token.Special)];
+
+    public string? TextOf(int id) => (uint)id < (uint)_texts.Count ? _texts[id] : null;
+
+    public int? IdOf(ReadOnlySpan<char> text) =>
+        _ids.GetAlternateLookup<ReadOnlySpan<char>>().TryGetValue(text, out var id) ? id : null;
+
+    /// <summary>Adds a token whose text and id are both new.</summary>
+    public void Add(string text, int id)
+    {
+        CheckId(text, id);
+        if (TextOf(id) is { } other) throw new ModelFormatException(_file, $"tokens '{other}' and '{text}' have the same id {id}");
+        if (!_ids.TryAdd(text, id)) throw new ModelFormatException(_file, $"token '{text}' occurs twice, with ids {_ids[text]} and {id}");
+        SetText(id, text);
+    }
+
+    /// <summary>Adds a token that is looked for in the text itself; replaces an earlier one with the same text.</summary>
+    public void Add(AddedToken token)
+    {
+        CheckId(token.Content, token.Id);
+        if (_ids.TryGetValue(token.Content, out var id) && id != token.Id)
+        {
+            throw new ModelFormatException(_file, $"token '{token.Content}' has id {id} in the vocabulary, but {token.Id} as an added token");
+        }
+
+        _ids[token.Content] = token.Id;
+        SetText(token.Id, token.Content);
+        if (_addedIndices.TryAdd(token.Content, _added.Count)) _added.Add(token);
+        else _added[_addedIndices[token.Content]] = token;
+    }
+
+    private void CheckId(string text, int id)
+    {
+        if (text.Length == 0) throw new ModelFormatException(_file, $"the token with id {id} has no text");
+        if (id is >= 0 and <= BytePairEncoder.MaxTokenId) return;
+        throw new ModelFormatException(_file, $"token '{text}' has id {id}; ids must lie between 0 and {BytePairEncoder.MaxTokenId}");
+    }
+
+    private void SetText(int id, string text)
+    {
+        while (_texts.Count <= id) _texts.Add(null);
+        _texts[id] = text;
+    }
+}
