@@ -97,14 +97,14 @@ internal sealed class AnalysisPage(string pictureName, RgbImage picture, string?
         _html.Append($"<figure class=\"{size}\"><img alt=\"{Text(caption)}\" src=\"data:image/png;base64,{Convert.ToBase64String(PictureWriter.EncodePng(image))}\"><figcaption>{Text(caption)}</figcaption></figure>");
     }
 
-    private static IReadOnlyList<(double X, double Y)> Alive(AnalysisRun run)
+    private static List<(double X, double Y)> Alive(AnalysisRun run)
     {
-        var points = run.Record.Layers.Select(l => ((double)l.Layer, (double)l.Alive)).ToList();
+        List<(double X, double Y)> points = [.. run.Record.Layers.Select(l => ((double)l.Layer, (double)l.Alive))];
         if (run.Record.Layers.Count > 0) points.Add((run.Record.Layers[^1].Layer + 1, run.Record.Kept.Length));
         return points;
     }
 
-    private static IReadOnlyList<(double X, double Y)> Entropy(AnalysisRun run) =>
+    private static List<(double X, double Y)> Entropy(AnalysisRun run) =>
         [.. run.Record.Layers.Select(l => ((double)l.Layer, l.EntropyRatio))];
 
     private static string Name(AnalysisRun run) => $"{run.Method} {run.Keep}";

@@ -18,7 +18,7 @@ internal sealed class BenchCommand
     private readonly Option<string?> _synthetic = new("--synthetic") { Description = $"Random weights of true shapes: {string.Join(" or ", ModelBenchmark.SyntheticNames)}.", HelpName = "NAME" };
     private readonly Option<string?> _tower = new("--vision-tower") { Description = "Folder of the CLIP tower, for the authors' own LLaVA layout.", HelpName = "DIR" };
     private readonly Option<int?> _layers = new("--layers") { Description = "Decoder layers to make of a synthetic model; times are scaled to all of them.", HelpName = "N" };
-    private readonly Option<string?> _keep = new("--keep") { Description = "Budgets, joined by commas; by default 192,128,64.", HelpName = "N,N,..." };
+    private readonly Option<string?> _keep = new("--keep") { Description = "Budgets, joined by commas; by default 192,128,64, or a half to an eighth of a smaller picture.", HelpName = "N,N,..." };
     private readonly Option<string> _method = new("--method") { Description = "Pruning method.", HelpName = "NAME", DefaultValueFactory = _ => "flowcut" };
     private readonly Option<int> _rounds = new("--rounds") { Description = "Measured rounds, after one that is not.", HelpName = "N", DefaultValueFactory = _ => 7 };
     private readonly Option<string> _device = new("--device") { Description = "auto, cpu, cuda[:n] or sim.", DefaultValueFactory = _ => "auto" };
@@ -100,7 +100,7 @@ internal sealed class BenchCommand
             ? new Dictionary<string, string> { ["schedule"] = "profile" }
             : new Dictionary<string, string>();
         var strategies = new List<IPruningStrategy?> { null };
-        foreach (var part in (parsed.GetValue(_keep) ?? string.Join(',', new[] { 192, 128, 64 }.Where(n => n < patches))).Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries))
+        foreach (var part in (parsed.GetValue(_keep) ?? DefaultBudgets(patches)).Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries))
         {
             if (!int.TryParse(part, NumberStyles.None, CultureInfo.InvariantCulture, out var keep) || keep < 1 || keep > patches)
                 throw new InputException($"--keep {part} is no budget: a picture has {patches} visual tokens, so budgets are 1 to {patches}");
@@ -109,6 +109,8 @@ internal sealed class BenchCommand
 
         return strategies;
     }
+
+    private static string DefaultBudgets(int patches) => patches > 192 ? "192,128,64" : $"{Math.Max(1, patches / 2)},{Math.Max(1, patches / 4)},{Math.Max(1, patches / 8)}";
 
     private static string ToTable(string name, ModelBenchmark benchmark, List<BenchRow> rows, double compute, double bandwidth)
     {

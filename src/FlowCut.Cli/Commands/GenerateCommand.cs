@@ -4,7 +4,6 @@ using FlowCut.Models;
 using FlowCut.Models.Families;
 using FlowCut.Models.Generation;
 using FlowCut.Models.Imaging;
-using FlowCut.Models.Pruning;
 using FlowCut.Models.Tracing;
 
 namespace FlowCut.Cli.Commands;

@@ -1,6 +1,5 @@
 using System.CommandLine;
 using System.Globalization;
-using FlowCut.Models;
 using FlowCut.Models.Families;
 
 namespace FlowCut.Cli.Commands;

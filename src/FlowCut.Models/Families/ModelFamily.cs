@@ -1,4 +1,3 @@
-using FlowCut.Models.Backends;
 using FlowCut.Models.Imaging;
 using FlowCut.Models.Language;
 using FlowCut.Models.Pruning;

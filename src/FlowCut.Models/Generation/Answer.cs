@@ -1,9 +1,7 @@
 using System.Diagnostics;
-using System.Runtime.CompilerServices;
 using FlowCut.Models.Families;
 using FlowCut.Models.Imaging;
 using FlowCut.Models.Pruning;
-using FlowCut.Models.Tokenization;
 
 namespace FlowCut.Models.Generation;
 
@@ -71,7 +69,7 @@ public sealed class Answer : IAsyncEnumerable<AnswerPiece>
         if (_started) throw new InvalidOperationException("An answer is made once; ask again for another.");
         _started = true;
         using var session = await Guard(() => Begin(cancellationToken)).ConfigureAwait(false);
-        var detokenizer = new StreamingDetokenizer(_model.Tokenizer, skipSpecial: true);
+        var detokenizer = _model.Tokenizer.CreateDetokenizer(skipSpecial: true);
         var sampler = _options.Temperature > 0 ? new TokenSampler(_options) : null;
         while (true)
         {

@@ -15,7 +15,7 @@ public static unsafe class CpuRoofline
     {
         using var pool = new CpuThreadPool(Environment.ProcessorCount);
         var job = new MultiplyAdds();
-        return Best(pool, job, pool.Workers * job.FlopsPerPart);
+        return Best(pool, job, pool.Workers * MultiplyAdds.FlopsPerPart);
     }
 
     /// <summary>Reading memory far larger than the caches on all cores, in GB/s.</summary>
@@ -55,7 +55,7 @@ public static unsafe class CpuRoofline
         private float _sink;
 
         /// <summary>Twelve independent chains hide the latency of a fused multiply-add on every current core.</summary>
-        public double FlopsPerPart => Iterations * 12.0 * 2 * (Vector512.IsHardwareAccelerated ? 16 : Vector256.IsHardwareAccelerated ? 8 : 4);
+        public static double FlopsPerPart => Iterations * 12.0 * 2 * (Vector512.IsHardwareAccelerated ? 16 : Vector256.IsHardwareAccelerated ? 8 : 4);
 
         public void Run(int index, int worker) => _sink = Vector512.IsHardwareAccelerated ? Run512() : Vector256.IsHardwareAccelerated ? Run256() : Run128();
 

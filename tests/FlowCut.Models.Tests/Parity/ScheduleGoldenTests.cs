@@ -4,7 +4,7 @@ using FlowCut.Models.Pruning;
 using FlowCut.Models.Pruning.Reference;
 using static FlowCut.Testing.Goldens;
 
-namespace FlowCut.Models.Tests.Goldens;
+namespace FlowCut.Models.Tests.Parity;
 
 /// <summary>The pruning decisions of flow-unit: whole sequences of events from recorded attention and scores.</summary>
 public class ScheduleGoldenTests

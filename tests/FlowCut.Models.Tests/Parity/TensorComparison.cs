@@ -2,7 +2,7 @@ using System.Runtime.InteropServices;
 using FlowCut.Models.Checkpoints;
 using FlowCut.Models.Tracing;
 
-namespace FlowCut.Models.Tests.Goldens;
+namespace FlowCut.Models.Tests.Parity;
 
 /// <summary>
 /// Compares a trace with a golden file, tensor by tensor, with the tolerances that the goldens' README recommends:

@@ -3,7 +3,7 @@ using FlowCut.Models.Pruning;
 using FlowCut.Models.Pruning.Reference;
 using static FlowCut.Testing.Goldens;
 
-namespace FlowCut.Models.Tests.Goldens;
+namespace FlowCut.Models.Tests.Parity;
 
 /// <summary>The double-precision reference against the fp64 results of flow-unit, and on cases worked by hand.</summary>
 public class FlowReferenceTests

@@ -7,7 +7,7 @@ using FlowCut.Models.Pruning;
 using FlowCut.Models.Tracing;
 using static FlowCut.Testing.Goldens;
 
-namespace FlowCut.Models.Tests.Goldens;
+namespace FlowCut.Models.Tests.Parity;
 
 /// <summary>
 /// Whole answers of LLaVA-1.5 against what the authors' code computes: pictures, every layer's scores and selections,
