@@ -1,0 +1,231 @@
+using FlowCut.Models.Backends.Cpu.Linear;
+using FlowCut.Models.Checkpoints;
+
+namespace FlowCut.Models.Backends.Cpu;
+
+/// <summary>
+/// Managed code and SIMD, no native dependency. fp32 activations; weights stay where they were mapped. Every operation
+/// is done when its call returns. Results do not depend on the number of workers, bit for bit.
+/// </summary>
+public sealed class CpuBackend : Backend
+{
+    private readonly CpuThreadPool _pool;
+    private readonly CpuNaiveLinear _linear;
+    private readonly CpuLayerNorm _layerNorm;
+    private readonly CpuRmsNorm _rmsNorm;
+    private readonly CpuAttention _attention;
+    private readonly CpuRotary _rotary;
+    private readonly CpuGatedSilu _gatedSilu;
+    private readonly CpuFlowScore _flowScore;
+    private readonly CpuSelect _select = new();
+    private readonly List<DeviceBuffer> _vectors = [];
+    private bool _disposed;
+
+    /// <summary>One worker for each logical processor.</summary>
+    public CpuBackend()
+        : this(Environment.ProcessorCount) { }
+
+    /// <param name="workers">Threads that compute, the calling one included.</param>
+    public CpuBackend(int workers)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(workers, 1);
+        _pool = new CpuThreadPool(workers);
+        _linear = new CpuNaiveLinear(_pool);
+        _layerNorm = new CpuLayerNorm(_pool);
+        _rmsNorm = new CpuRmsNorm(_pool);
+        _attention = new CpuAttention(_pool);
+        _rotary = new CpuRotary(_pool);
+        _gatedSilu = new CpuGatedSilu(_pool);
+        _flowScore = new CpuFlowScore(_pool);
+    }
+
+    public override string Name => "cpu";
+
+    /// <summary>Threads that compute, the calling one included.</summary>
+    public int Workers => _pool.Workers;
+
+    public override DeviceBuffer Allocate(long length)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(length);
+        return new CpuBuffer(length);
+    }
+
+    public override IndexBuffer AllocateIndices(int capacity)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(capacity);
+        return new CpuIndexBuffer(capacity);
+    }
+
+    public override void Upload(ReadOnlySpan<float> source, Tensor destination)
+    {
+        CheckLength(source.Length, (long)destination.Rows * destination.Columns, nameof(source));
+        CpuRows.Upload(source, CpuView.Of(destination, nameof(destination)));
+    }
+
+    public override void Download(Tensor source, Span<float> destination)
+    {
+        CheckLength(destination.Length, (long)source.Rows * source.Columns, nameof(destination));
+        CpuRows.Download(CpuView.Of(source, nameof(source)), destination);
+    }
+
+    public override void Upload(ReadOnlySpan<int> source, IndexBuffer destination)
+    {
+        CheckRoom(source.Length, destination.Capacity, nameof(destination));
+        source.CopyTo(Indices(destination, nameof(destination)));
+    }
+
+    public override void Download(IndexBuffer source, Span<int> destination)
+    {
+        CheckRoom(destination.Length, source.Capacity, nameof(source));
+        Indices(source, nameof(source)).AsSpan(0, destination.Length).CopyTo(destination);
+    }
+
+    public override void Copy(Tensor source, Tensor destination) =>
+        CpuRows.Copy(CpuView.Of(source, nameof(source)), CpuView.Of(destination, source.Rows, source.Columns, nameof(destination)));
+
+    public override void Wait() { }
+
+    public override Matrix LoadMatrix(params ReadOnlySpan<StoredTensor> parts)
+    {
+        CheckParts(parts);
+        return new CpuMatrix(parts);
+    }
+
+    public override unsafe Tensor LoadVector(params ReadOnlySpan<StoredTensor> parts)
+    {
+        CheckParts(parts);
+        long length = 0;
+        foreach (var part in parts) length = checked(length + part.ElementCount);
+        var tensor = Allocate(1, checked((int)length));
+        _vectors.Add(tensor.Buffer);
+        var values = CpuView.Of(tensor, nameof(parts)).RowSpan(0);
+        foreach (var part in parts)
+        {
+            var count = (int)part.ElementCount;
+            part.ReadSingles(values[..count]);
+            values = values[count..];
+        }
+
+        return tensor;
+    }
+
+    public override void Linear(Tensor x, Matrix weight, Tensor? bias, Activation activation, Tensor? residual, Tensor y)
+    {
+        var matrix = Stored(weight, nameof(weight));
+        _linear.Run(
+            CpuView.Of(x, y.Rows, matrix.Columns, nameof(x)),
+            matrix,
+            bias is { } b ? CpuView.Of(b, 1, matrix.Rows, nameof(bias)) : null,
+            activation,
+            residual is { } r ? CpuView.Of(r, x.Rows, matrix.Rows, nameof(residual)) : null,
+            CpuView.Of(y, x.Rows, matrix.Rows, nameof(y)));
+    }
+
+    public override void LayerNorm(Tensor x, Tensor weight, Tensor bias, float epsilon, Tensor y) => _layerNorm.Run(
+        CpuView.Of(x, nameof(x)),
+        CpuView.Of(weight, 1, x.Columns, nameof(weight)),
+        CpuView.Of(bias, 1, x.Columns, nameof(bias)),
+        epsilon,
+        CpuView.Of(y, x.Rows, x.Columns, nameof(y)));
+
+    public override void RmsNorm(Tensor x, Tensor weight, float epsilon, Tensor y) => _rmsNorm.Run(
+        CpuView.Of(x, nameof(x)),
+        CpuView.Of(weight, 1, x.Columns, nameof(weight)),
+        epsilon,
+        CpuView.Of(y, x.Rows, x.Columns, nameof(y)));
+
+    public override void ImageToPatches(Tensor pixels, int patchSize, Tensor patches)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(patchSize, 1);
+        if (pixels.Rows % (3 * patchSize) != 0 || pixels.Columns % patchSize != 0)
+            throw new ArgumentException($"A picture of [{pixels.Rows}, {pixels.Columns}] is not three channels of whole patches of {patchSize}.", nameof(pixels));
+        var count = (long)(pixels.Rows / (3 * patchSize)) * (pixels.Columns / patchSize);
+        CpuRows.ImageToPatches(CpuView.Of(pixels, nameof(pixels)), patchSize, CpuView.Of(patches, checked((int)count), 3 * patchSize * patchSize, nameof(patches)));
+    }
+
+    public override void Attention(in AttentionArguments arguments) => _attention.Run(arguments);
+
+    public override void RotaryAppend(Tensor query, Tensor key, Tensor value, ReadOnlySpan<int> positions, ReadOnlySpan<float> inverseFrequencies, int headSize, Tensor keyCache, Tensor valueCache)
+    {
+        if (headSize < 2 || headSize % 2 != 0 || query.Columns % headSize != 0 || key.Columns % headSize != 0)
+            throw new ArgumentException($"Query rows of {query.Columns} and key rows of {key.Columns} are not whole heads of an even size {headSize}.", nameof(headSize));
+        CheckLength(inverseFrequencies.Length, headSize / 2, nameof(inverseFrequencies));
+        CheckLength(positions.Length, query.Rows, nameof(positions));
+        var arguments = new CpuRotary.Arguments
+        {
+            Query = CpuView.Of(query, nameof(query)),
+            Key = CpuView.Of(key, query.Rows, key.Columns, nameof(key)),
+            Value = CpuView.Of(value, query.Rows, key.Columns, nameof(value)),
+            KeyCache = CpuView.Of(keyCache, query.Rows, key.Columns, nameof(keyCache)),
+            ValueCache = CpuView.Of(valueCache, query.Rows, key.Columns, nameof(valueCache)),
+            HeadSize = headSize,
+        };
+        _rotary.Run(arguments, positions, inverseFrequencies);
+    }
+
+    public override void GatedSilu(Tensor gateUp, Tensor y) =>
+        _gatedSilu.Run(CpuView.Of(gateUp, y.Rows, 2 * y.Columns, nameof(gateUp)), CpuView.Of(y, nameof(y)));
+
+    public override void Embed(Matrix embedding, ReadOnlySpan<int> ids, Tensor y)
+    {
+        var matrix = Stored(embedding, nameof(embedding));
+        CpuRows.Embed(matrix, ids, CpuView.Of(y, ids.Length, matrix.Columns, nameof(y)));
+    }
+
+    public override void GatherRows(Tensor x, IndexBuffer rows, Tensor y)
+    {
+        CheckRoom(y.Rows, rows.Capacity, nameof(rows));
+        CpuRows.Gather(CpuView.Of(x, nameof(x)), Indices(rows, nameof(rows)), CpuView.Of(y, y.Rows, x.Columns, nameof(y)));
+    }
+
+    public override int ArgMax(Tensor x)
+    {
+        if (x.Rows < 1 || x.Columns < 1) throw new ArgumentException("There is no largest entry of nothing.", nameof(x));
+        return CpuSelect.ArgMax(CpuView.Of(x, nameof(x)).RowSpan(0));
+    }
+
+    public override void FlowScore(in FlowScoreArguments arguments) => _flowScore.Run(arguments);
+
+    public override void SelectTop(Tensor scores, int count, int add, IndexBuffer rows, int start)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(scores.Rows, 1, nameof(scores));
+        ArgumentOutOfRangeException.ThrowIfNegative(count);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(count, scores.Columns);
+        ArgumentOutOfRangeException.ThrowIfNegative(start);
+        CheckRoom((long)start + count, rows.Capacity, nameof(rows));
+        _select.Top(CpuView.Of(scores, nameof(scores)).RowSpan(0), add, Indices(rows, nameof(rows)).AsSpan(start, count));
+    }
+
+    protected override void Dispose(bool disposing)
+    {
+        if (_disposed) return;
+        _disposed = true;
+        _pool.Dispose();
+        _attention.Dispose();
+        _rotary.Dispose();
+        _flowScore.Dispose();
+        _select.Dispose();
+        foreach (var vector in _vectors) vector.Dispose();
+    }
+
+    private static CpuMatrix Stored(Matrix matrix, string name) =>
+        matrix as CpuMatrix ?? throw new ArgumentException($"'{name}' was not loaded by a CPU backend.", name);
+
+    private static int[] Indices(IndexBuffer buffer, string name) =>
+        (buffer as CpuIndexBuffer ?? throw new ArgumentException($"'{name}' was not allocated by a CPU backend.", name)).Data;
+
+    private static void CheckLength(long actual, long expected, string name)
+    {
+        if (actual != expected) throw new ArgumentException($"'{name}' has {actual} entries, expected {expected}.", name);
+    }
+
+    private static void CheckRoom(long needed, long capacity, string name)
+    {
+        if (needed > capacity) throw new ArgumentException($"'{name}' has room for {capacity} entries, {needed} are needed.", name);
+    }
+
+    private static void CheckParts(ReadOnlySpan<StoredTensor> parts)
+    {
+        if (parts.IsEmpty) throw new ArgumentException("At least one stored tensor is needed.", nameof(parts));
+    }
+}

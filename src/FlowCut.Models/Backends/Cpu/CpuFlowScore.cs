@@ -1,0 +1,187 @@
+using FlowCut.Models.Pruning;
+
+namespace FlowCut.Models.Backends.Cpu;
+
+/// <summary>
+/// FlowCut's scores of one layer (spec/flowcut.md, sections 1 to 3) in double precision. Each criterion is a mean over
+/// heads of a softmax whose patch columns may together be as small as 1e-20, so it is kept as (weights relative to the
+/// largest, logarithm of the largest): the normalised score comes from the weights alone and cannot underflow.
+/// </summary>
+internal sealed unsafe class CpuFlowScore(CpuThreadPool pool) : IParallelJob, IDisposable
+{
+    private readonly CpuScratch[] _scratch = CpuScratch.ForWorkers(pool);
+    private FlowScoreArguments _arguments;
+    private CpuView _logProbabilities, _valueProducts, _density, _squaredNorms;
+    private CpuView _attention, _semantic, _scores, _cumulative;
+
+    public void Run(in FlowScoreArguments arguments)
+    {
+        _arguments = arguments;
+        var keys = arguments.Keys.Rows;
+        _logProbabilities = CpuView.Of(arguments.Export.LogProbabilities, arguments.Heads, keys, nameof(AttentionExport.LogProbabilities));
+        _valueProducts = CpuView.Of(arguments.Export.ValueProducts, arguments.Export.ValueProducts.Rows, keys, nameof(AttentionExport.ValueProducts));
+        _density = CpuView.Of(arguments.Export.ValueDensity, 1, keys, nameof(AttentionExport.ValueDensity));
+        _squaredNorms = CpuView.Of(arguments.Export.ValueSquaredNorms, 1, keys, nameof(AttentionExport.ValueSquaredNorms));
+        _attention = CpuView.Of(arguments.AttentionScores, 1, keys, nameof(arguments.AttentionScores));
+        _semantic = CpuView.Of(arguments.SemanticScores, 1, keys, nameof(arguments.SemanticScores));
+        _scores = CpuView.Of(arguments.Scores, 1, keys, nameof(arguments.Scores));
+        _cumulative = CpuView.Of(arguments.Cumulative, 1, keys, nameof(arguments.Cumulative));
+        pool.Run(this, arguments.Keys.Count);
+        _arguments = default;
+    }
+
+    void IParallelJob.Run(int index, int worker)
+    {
+        var start = _arguments.Keys.Start(index);
+        var patches = _arguments.Keys.Length(index) - 1;
+        if (patches < 0)
+        {
+            _arguments.EntropyRatios[index] = 0;
+            return;
+        }
+
+        var rented = (double*)_scratch[worker].Rent(2L * Math.Max(1, patches) * sizeof(double));
+        var attention = new Span<double>(rented, patches);
+        var semantic = new Span<double>(rented + patches, patches);
+        var largest = HeadMeans(_logProbabilities, start, _arguments.AttentionOverPatches ? Softmax.OverPatches : Softmax.Done, 1, attention);
+        Write(attention, largest, _attention, start);
+        var attentionSum = Sum(attention);
+        _arguments.EntropyRatios[index] = EntropyRatio(attention, attentionSum);
+        Semantic(start, semantic);
+        Fuse(start, attention, attentionSum, semantic, Sum(semantic));
+    }
+
+    private void Semantic(int start, Span<double> semantic)
+    {
+        if (_arguments.Semantic == SemanticCriterion.Cosine)
+        {
+            Cosines(start, semantic);
+            Write(semantic, 0, _semantic, start);
+            return;
+        }
+
+        var scaled = _arguments.Semantic == SemanticCriterion.ScaledValueSoftmax;
+        var largest = HeadMeans(_valueProducts, start, scaled ? Softmax.OverPatches : Softmax.OverAll, scaled ? 1 / Math.Sqrt(_arguments.HeadSize) : 1, semantic);
+        Write(semantic, largest, _semantic, start);
+    }
+
+    private enum Softmax
+    {
+        /// <summary>The rows are logarithms of a softmax already.</summary>
+        Done,
+        /// <summary>Over the first row of the sequence and the patches.</summary>
+        OverAll,
+        OverPatches,
+    }
+
+    /// <summary>
+    /// The mean over heads of each patch's probability, divided by e to the power of the result; the largest single
+    /// head's share is then 1/heads. −∞ where all probabilities are 0.
+    /// </summary>
+    private static double HeadMeans(CpuView rows, int start, Softmax softmax, double scale, Span<double> means)
+    {
+        means.Clear();
+        if (means.IsEmpty) return double.NegativeInfinity;
+        var largest = double.NegativeInfinity;
+        for (var head = 0; head < rows.Rows; head++)
+        {
+            var row = new ReadOnlySpan<float>(rows.Row(head) + start, means.Length + 1);
+            largest = Math.Max(largest, scale * Max(row[1..]) - LogSum(row, softmax, scale));
+        }
+
+        if (double.IsNegativeInfinity(largest)) return largest;
+        for (var head = 0; head < rows.Rows; head++)
+        {
+            var row = new ReadOnlySpan<float>(rows.Row(head) + start, means.Length + 1);
+            var shift = LogSum(row, softmax, scale) + largest;
+            for (var i = 0; i < means.Length; i++) means[i] += Math.Exp(scale * row[i + 1] - shift);
+        }
+
+        for (var i = 0; i < means.Length; i++) means[i] /= rows.Rows;
+        return largest;
+    }
+
+    private static double LogSum(ReadOnlySpan<float> row, Softmax softmax, double scale)
+    {
+        if (softmax == Softmax.Done) return 0;
+        if (softmax == Softmax.OverPatches) row = row[1..];
+        double max = Max(row);
+        var sum = 0.0;
+        foreach (var value in row) sum += Math.Exp(scale * (value - max));
+        return scale * max + Math.Log(sum);
+    }
+
+    private static float Max(ReadOnlySpan<float> row)
+    {
+        var max = float.NegativeInfinity;
+        foreach (var value in row) max = MathF.Max(max, value);
+        return max;
+    }
+
+    /// <summary>cos(v_cls, v_j) of the values of all heads joined, clamped to [0, 1]; 0 where a norm is 0.</summary>
+    private void Cosines(int start, Span<double> cosines)
+    {
+        var clsNorm = Math.Sqrt(_squaredNorms.Data[start]);
+        for (var i = 0; i < cosines.Length; i++)
+        {
+            var column = start + 1 + i;
+            var product = 0.0;
+            for (var head = 0; head < _valueProducts.Rows; head++) product += _valueProducts.Row(head)[column];
+            var norms = clsNorm * Math.Sqrt(_squaredNorms.Data[column]);
+            cosines[i] = norms == 0 ? 0 : Math.Clamp(product / norms, 0, 1);
+        }
+    }
+
+    /// <summary>E/log N with E the entropy of the normalised attention, 0·log 0 = 0; 0 where N ≤ 1 or nothing is attended to.</summary>
+    private static double EntropyRatio(ReadOnlySpan<double> attention, double sum)
+    {
+        if (attention.Length <= 1 || sum == 0) return 0;
+        var entropy = 0.0;
+        foreach (var weight in attention)
+        {
+            var p = weight / sum;
+            if (p != 0) entropy -= p * Math.Log(p);
+        }
+
+        return entropy / Math.Log(attention.Length);
+    }
+
+    private void Fuse(int start, ReadOnlySpan<double> attention, double attentionSum, ReadOnlySpan<double> semantic, double semanticSum)
+    {
+        var criteria = _arguments.Criteria;
+        var useAttention = criteria.HasFlag(Criteria.Attention) && attentionSum != 0;
+        var useSemantic = criteria.HasFlag(Criteria.Semantic) && semanticSum != 0;
+        var densityAlone = criteria == Criteria.Density;
+        double weight = _arguments.EmaWeight ?? 1;
+        _scores.Data[start] = _cumulative.Data[start] = 0;
+        for (var i = 0; i < attention.Length; i++)
+        {
+            var column = start + 1 + i;
+            var score = densityAlone ? 1.0 : 0.0;
+            if (useAttention) score += attention[i] / attentionSum;
+            if (useSemantic) score += semantic[i] / semanticSum;
+            if (criteria.HasFlag(Criteria.Density)) score *= _density.Data[column];
+            _scores.Data[column] = (float)score;
+            _cumulative.Data[column] = (float)(_arguments.EmaWeight is null ? score : (1 - weight) * _cumulative.Data[column] + weight * score);
+        }
+    }
+
+    private static double Sum(ReadOnlySpan<double> values)
+    {
+        var sum = 0.0;
+        foreach (var value in values) sum += value;
+        return sum;
+    }
+
+    private static void Write(ReadOnlySpan<double> weights, double logScale, CpuView row, int start)
+    {
+        var scale = Math.Exp(logScale);
+        row.Data[start] = 0;
+        for (var i = 0; i < weights.Length; i++) row.Data[start + 1 + i] = (float)(weights[i] * scale);
+    }
+
+    public void Dispose()
+    {
+        foreach (var scratch in _scratch) scratch.Dispose();
+    }
+}
