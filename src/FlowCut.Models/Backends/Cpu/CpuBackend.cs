@@ -10,7 +10,7 @@ namespace FlowCut.Models.Backends.Cpu;
 public sealed class CpuBackend : Backend
 {
     private readonly CpuThreadPool _pool;
-    private readonly CpuNaiveLinear _linear;
+    private readonly CpuLinear _linear;
     private readonly CpuLayerNorm _layerNorm;
     private readonly CpuRmsNorm _rmsNorm;
     private readonly CpuAttention _attention;
@@ -30,7 +30,7 @@ public sealed class CpuBackend : Backend
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(workers, 1);
         _pool = new CpuThreadPool(workers);
-        _linear = new CpuNaiveLinear(_pool);
+        _linear = new CpuLinear(_pool);
         _layerNorm = new CpuLayerNorm(_pool);
         _rmsNorm = new CpuRmsNorm(_pool);
         _attention = new CpuAttention(_pool);
@@ -54,6 +54,12 @@ public sealed class CpuBackend : Backend
     {
         ArgumentOutOfRangeException.ThrowIfNegative(capacity);
         return new CpuIndexBuffer(capacity);
+    }
+
+    public override HostValues AllocateHostValues(int count)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(count);
+        return new CpuHostValues(count);
     }
 
     public override void Upload(ReadOnlySpan<float> source, Tensor destination)
@@ -112,13 +118,15 @@ public sealed class CpuBackend : Backend
     public override void Linear(Tensor x, Matrix weight, Tensor? bias, Activation activation, Tensor? residual, Tensor y)
     {
         var matrix = Stored(weight, nameof(weight));
-        _linear.Run(
-            CpuView.Of(x, y.Rows, matrix.Columns, nameof(x)),
-            matrix,
-            bias is { } b ? CpuView.Of(b, 1, matrix.Rows, nameof(bias)) : null,
-            activation,
-            residual is { } r ? CpuView.Of(r, x.Rows, matrix.Rows, nameof(residual)) : null,
-            CpuView.Of(y, x.Rows, matrix.Rows, nameof(y)));
+        _linear.Run(new LinearArguments
+        {
+            X = CpuView.Of(x, y.Rows, matrix.Columns, nameof(x)),
+            Weight = matrix,
+            Bias = bias is { } b ? CpuView.Of(b, 1, matrix.Rows, nameof(bias)) : null,
+            Activation = activation,
+            Residual = residual is { } r ? CpuView.Of(r, x.Rows, matrix.Rows, nameof(residual)) : null,
+            Y = CpuView.Of(y, x.Rows, matrix.Rows, nameof(y)),
+        });
     }
 
     public override void LayerNorm(Tensor x, Tensor weight, Tensor bias, float epsilon, Tensor y) => _layerNorm.Run(
@@ -201,6 +209,7 @@ public sealed class CpuBackend : Backend
         if (_disposed) return;
         _disposed = true;
         _pool.Dispose();
+        _linear.Dispose();
         _attention.Dispose();
         _rotary.Dispose();
         _flowScore.Dispose();

@@ -13,6 +13,7 @@ internal sealed unsafe class CpuFlowScore(CpuThreadPool pool) : IParallelJob, ID
     private FlowScoreArguments _arguments;
     private CpuView _logProbabilities, _valueProducts, _density, _squaredNorms;
     private CpuView _attention, _semantic, _scores, _cumulative;
+    private double[] _entropyRatios = [];
 
     public void Run(in FlowScoreArguments arguments)
     {
@@ -26,6 +27,7 @@ internal sealed unsafe class CpuFlowScore(CpuThreadPool pool) : IParallelJob, ID
         _semantic = CpuView.Of(arguments.SemanticScores, 1, keys, nameof(arguments.SemanticScores));
         _scores = CpuView.Of(arguments.Scores, 1, keys, nameof(arguments.Scores));
         _cumulative = CpuView.Of(arguments.Cumulative, 1, keys, nameof(arguments.Cumulative));
+        _entropyRatios = CpuHostValues.Of(arguments.EntropyRatios, arguments.Keys.Count);
         pool.Run(this, arguments.Keys.Count);
         _arguments = default;
     }
@@ -36,7 +38,7 @@ internal sealed unsafe class CpuFlowScore(CpuThreadPool pool) : IParallelJob, ID
         var patches = _arguments.Keys.Length(index) - 1;
         if (patches < 0)
         {
-            _arguments.EntropyRatios[index] = 0;
+            _entropyRatios[index] = 0;
             return;
         }
 
@@ -46,9 +48,9 @@ internal sealed unsafe class CpuFlowScore(CpuThreadPool pool) : IParallelJob, ID
         var largest = HeadMeans(_logProbabilities, start, _arguments.AttentionOverPatches ? Softmax.OverPatches : Softmax.Done, 1, attention);
         Write(attention, largest, _attention, start);
         var attentionSum = Sum(attention);
-        _arguments.EntropyRatios[index] = EntropyRatio(attention, attentionSum);
         Semantic(start, semantic);
-        Fuse(start, attention, attentionSum, semantic, Sum(semantic));
+        // one look at the fused scores finds every NaN, whichever criterion it came from
+        _entropyRatios[index] = Fuse(start, attention, attentionSum, semantic, Sum(semantic)) ? EntropyRatio(attention, attentionSum) : double.NaN;
     }
 
     private void Semantic(int start, Span<double> semantic)
@@ -146,14 +148,17 @@ internal sealed unsafe class CpuFlowScore(CpuThreadPool pool) : IParallelJob, ID
         return entropy / Math.Log(attention.Length);
     }
 
-    private void Fuse(int start, ReadOnlySpan<double> attention, double attentionSum, ReadOnlySpan<double> semantic, double semanticSum)
+    /// <returns>Whether all scores are numbers.</returns>
+    private bool Fuse(int start, ReadOnlySpan<double> attention, double attentionSum, ReadOnlySpan<double> semantic, double semanticSum)
     {
         var criteria = _arguments.Criteria;
         var useAttention = criteria.HasFlag(Criteria.Attention) && attentionSum != 0;
         var useSemantic = criteria.HasFlag(Criteria.Semantic) && semanticSum != 0;
         var densityAlone = criteria == Criteria.Density;
         double weight = _arguments.EmaWeight ?? 1;
-        _scores.Data[start] = _cumulative.Data[start] = 0;
+        _scores.Data[start] = 0;
+        _cumulative.Data[start] = float.PositiveInfinity;
+        var areNumbers = true;
         for (var i = 0; i < attention.Length; i++)
         {
             var column = start + 1 + i;
@@ -161,9 +166,12 @@ internal sealed unsafe class CpuFlowScore(CpuThreadPool pool) : IParallelJob, ID
             if (useAttention) score += attention[i] / attentionSum;
             if (useSemantic) score += semantic[i] / semanticSum;
             if (criteria.HasFlag(Criteria.Density)) score *= _density.Data[column];
+            areNumbers &= !double.IsNaN(score);
             _scores.Data[column] = (float)score;
             _cumulative.Data[column] = (float)(_arguments.EmaWeight is null ? score : (1 - weight) * _cumulative.Data[column] + weight * score);
         }
+
+        return areNumbers;
     }
 
     private static double Sum(ReadOnlySpan<double> values)

@@ -42,6 +42,21 @@ internal sealed unsafe class CpuIndexBuffer(int capacity) : IndexBuffer(capacity
     protected override void Dispose(bool disposing) { }
 }
 
+/// <summary>Operations are done when their call returns, so reading never waits.</summary>
+internal sealed class CpuHostValues(int count) : HostValues(count)
+{
+    private readonly double[] _values = new double[count];
+
+    public override double Read(int index) => _values[index];
+
+    /// <exception cref="ArgumentException">Another backend's, or too small.</exception>
+    public static double[] Of(HostValues values, int count) => values is CpuHostValues { Count: var room } own && room >= count
+        ? own._values
+        : throw new ArgumentException($"{count} host values of a CPU backend are needed.", nameof(values));
+
+    protected override void Dispose(bool disposing) { }
+}
+
 /// <summary>
 /// A weight matrix where it was mapped: stored rows in their stored type, possibly several tensors below each other.
 /// Nothing is copied; <see cref="Checkpoint"/> memory must outlive it.

@@ -5,13 +5,14 @@ internal sealed unsafe class CpuSelect : IDisposable
 {
     private readonly CpuScratch _scratch = new();
 
-    /// <summary>Index of the largest entry; 0 where all are NaN.</summary>
+    /// <summary>Index of the largest entry; −1 if any is NaN.</summary>
     public static int ArgMax(ReadOnlySpan<float> x)
     {
         var best = 0;
-        for (var i = 1; i < x.Length; i++)
+        for (var i = 0; i < x.Length; i++)
         {
-            if (x[i] > x[best] || (float.IsNaN(x[best]) && !float.IsNaN(x[i]))) best = i;
+            if (float.IsNaN(x[i])) return -1;
+            if (x[i] > x[best]) best = i;
         }
 
         return best;
