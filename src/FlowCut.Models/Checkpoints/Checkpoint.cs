@@ -1,10 +1,27 @@
+using System.Collections.ObjectModel;
 using System.Diagnostics.CodeAnalysis;
 
 namespace FlowCut.Models.Checkpoints;
 
-/// <summary>A set of named tensors. Owns the memory behind every <see cref="StoredTensor"/> it hands out. Safe to read from several threads.</summary>
+/// <summary>
+/// A set of named tensors. Owns the memory behind every <see cref="StoredTensor"/> it hands out: a file is mapped, not read,
+/// and stays mapped until <see cref="Dispose()"/>. Safe to read from several threads. A file that shrinks while it is mapped
+/// ends the process, as with every mapped file; replacing it by a rename (as <see cref="SafetensorsWriter"/> does) is harmless.
+/// </summary>
 public abstract class Checkpoint : IDisposable
 {
+    /// <summary>
+    /// Opens the checkpoint of a model folder: <c>model.safetensors</c>, else <c>model.safetensors.index.json</c> and its shards,
+    /// else <c>pytorch_model.bin</c>, else <c>pytorch_model.bin.index.json</c> and its shards; or one such file by its path.
+    /// Only headers are read, so that the time does not depend on the size of the data.
+    /// </summary>
+    /// <exception cref="ModelFormatException">Nothing of the kind is there, or a file is damaged, cannot be read, or holds more than tensors.</exception>
+    public static Checkpoint Open(string path)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(path);
+        return CheckpointFolder.Open(path);
+    }
+
     /// <summary>The file or folder that was opened, for messages.</summary>
     public abstract string Location { get; }
 
@@ -13,18 +30,21 @@ public abstract class Checkpoint : IDisposable
     /// <summary>Bytes of tensor data, all files together.</summary>
     public abstract long TotalBytes { get; }
 
+    /// <summary>The text pairs that a safetensors file may carry (<c>__metadata__</c>); empty for other formats and for several files.</summary>
+    public virtual IReadOnlyDictionary<string, string> Metadata => ReadOnlyDictionary<string, string>.Empty;
+
     public abstract bool TryGet(string name, [NotNullWhen(true)] out StoredTensor? tensor);
 
     /// <exception cref="ModelFormatException">There is no such tensor.</exception>
     public StoredTensor Get(string name) =>
-        TryGet(name, out var tensor) ? tensor : throw new ModelFormatException(Location, $"tensor '{name}' is missing");
+        TryGet(name, out var tensor) ? tensor : throw new ModelFormatException(Location, $"tensor {Quoted.Text(name)} is missing");
 
     /// <exception cref="ModelFormatException">There is no such tensor, or its shape differs.</exception>
     public StoredTensor Get(string name, params ReadOnlySpan<long> shape)
     {
         var tensor = Get(name);
         if (!shape.SequenceEqual(tensor.Shape))
-            throw new ModelFormatException(tensor.File, $"tensor '{name}' has shape [{string.Join(", ", tensor.Shape)}], the configuration says [{string.Join(", ", shape.ToArray())}]");
+            throw new ModelFormatException(tensor.File, $"tensor {Quoted.Text(name)} has shape [{string.Join(", ", tensor.Shape)}], the configuration says [{string.Join(", ", shape.ToArray())}]");
         return tensor;
     }
 

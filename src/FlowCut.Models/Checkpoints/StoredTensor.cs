@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+
 namespace FlowCut.Models.Checkpoints;
 
 /// <summary>
@@ -6,13 +8,33 @@ namespace FlowCut.Models.Checkpoints;
 /// </summary>
 public sealed unsafe class StoredTensor
 {
+    private readonly byte* _data;
+    private readonly MappedFile? _owner;
+
+    /// <summary>A view of memory that the caller keeps alive.</summary>
     public StoredTensor(string name, string file, StoredType type, long[] shape, byte* data, long byteLength)
     {
         Name = name;
         File = file;
         Type = type;
+        TypeName = StoredTypes.Name(type);
         Shape = shape;
-        Data = data;
+        _data = data;
+        ByteLength = byteLength;
+    }
+
+    /// <summary>A view of a mapped file, which tells when the mapping is gone.</summary>
+    internal StoredTensor(string name, MappedFile owner, ElementFormat format, long[] shape, long offset, long byteLength)
+    {
+        if (offset < 0 || byteLength < 0 || offset > owner.Length - byteLength)
+            throw new ArgumentOutOfRangeException(nameof(offset), $"A view of {byteLength} bytes at {offset} leaves a file of {owner.Length} bytes.");
+        Name = name;
+        File = owner.Path;
+        Type = format.Type;
+        TypeName = format.Name;
+        Shape = shape;
+        _data = owner.Data + offset;
+        _owner = owner;
         ByteLength = byteLength;
     }
 
@@ -23,10 +45,21 @@ public sealed unsafe class StoredTensor
 
     public StoredType Type { get; }
 
+    /// <summary>The type's safetensors name, such as <c>F16</c>; tells the members of <see cref="StoredType.Other"/> apart.</summary>
+    public string TypeName { get; }
+
     /// <summary>Row-major; empty for a scalar. Not to be written to.</summary>
     public long[] Shape { get; }
 
-    public byte* Data { get; }
+    /// <exception cref="ObjectDisposedException">The checkpoint has been disposed.</exception>
+    public byte* Data
+    {
+        get
+        {
+            ObjectDisposedException.ThrowIf(_owner is { IsDisposed: true }, typeof(Checkpoint));
+            return _data;
+        }
+    }
 
     public long ByteLength { get; }
 
@@ -49,27 +82,28 @@ public sealed unsafe class StoredTensor
     {
         if (destination.Length != ElementCount)
             throw new ArgumentException($"Expected room for {ElementCount} values, got {destination.Length}.", nameof(destination));
+        var data = Data;
         switch (Type)
         {
             case StoredType.Float32:
-                Bytes.CopyTo(System.Runtime.InteropServices.MemoryMarshal.AsBytes(destination));
+                new ReadOnlySpan<float>(data, destination.Length).CopyTo(destination);
                 break;
             case StoredType.Float16:
                 for (var i = 0; i < destination.Length; i++)
-                    destination[i] = (float)BitConverter.UInt16BitsToHalf(System.Runtime.CompilerServices.Unsafe.ReadUnaligned<ushort>(Data + 2L * i));
+                    destination[i] = (float)BitConverter.UInt16BitsToHalf(Unsafe.ReadUnaligned<ushort>(data + 2L * i));
                 break;
             case StoredType.BFloat16:
                 for (var i = 0; i < destination.Length; i++)
-                    destination[i] = BitConverter.UInt32BitsToSingle((uint)System.Runtime.CompilerServices.Unsafe.ReadUnaligned<ushort>(Data + 2L * i) << 16);
+                    destination[i] = BitConverter.UInt32BitsToSingle((uint)Unsafe.ReadUnaligned<ushort>(data + 2L * i) << 16);
                 break;
             case StoredType.Float64:
                 for (var i = 0; i < destination.Length; i++)
-                    destination[i] = (float)System.Runtime.CompilerServices.Unsafe.ReadUnaligned<double>(Data + 8L * i);
+                    destination[i] = (float)Unsafe.ReadUnaligned<double>(data + 8L * i);
                 break;
             default:
-                throw new ModelFormatException(File, $"tensor '{Name}' is stored as {Type}, expected a floating-point type");
+                throw new ModelFormatException(File, $"tensor {Quoted.Text(Name)} is stored as {TypeName}, expected a floating-point type");
         }
     }
 
-    public override string ToString() => $"{Name} {Type} [{string.Join(", ", Shape)}]";
+    public override string ToString() => $"{Name} {TypeName} [{string.Join(", ", Shape)}]";
 }
