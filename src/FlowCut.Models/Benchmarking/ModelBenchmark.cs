@@ -14,20 +14,18 @@ namespace FlowCut.Models.Benchmarking;
 /// </summary>
 public sealed class ModelBenchmark : IDisposable
 {
-    private const string VisionPrefix = "vision_tower.vision_model.", ProjectorFirst = "multi_modal_projector.linear_1", ProjectorSecond = "multi_modal_projector.linear_2", LanguagePrefix = "language_model.";
-
     private readonly Backend _backend;
-    private readonly Checkpoint[] _checkpoints;
+    private readonly Checkpoint _checkpoint;
     private readonly ClipEncoder _encoder;
     private readonly LlavaProjector? _projector;
     private readonly LlamaDecoder? _decoder, _oneLayer;
     private readonly float[] _pixels;
     private KeyValueCache? _cache;
 
-    private ModelBenchmark(Backend backend, Checkpoint[] checkpoints, ClipEncoder encoder, LlavaProjector? projector, LlamaDecoder? decoder, LlamaDecoder? oneLayer)
+    private ModelBenchmark(Backend backend, Checkpoint checkpoint, ClipEncoder encoder, LlavaProjector? projector, LlamaDecoder? decoder, LlamaDecoder? oneLayer)
     {
         _backend = backend;
-        _checkpoints = checkpoints;
+        _checkpoint = checkpoint;
         _encoder = encoder;
         _projector = projector;
         _decoder = decoder;
@@ -47,19 +45,20 @@ public sealed class ModelBenchmark : IDisposable
     /// <summary>Null where only the vision tower is measured. Its layers are those that are loaded.</summary>
     public LlamaConfig? Language => _decoder?.Config;
 
-    public long WeightBytes => _checkpoints.Sum(c => c.TotalBytes);
+    public long WeightBytes => _checkpoint.TotalBytes;
 
     /// <exception cref="InputException">The folder is no model.</exception>
     public static ModelBenchmark Open(string folder, string? visionTower, Backend backend)
     {
         var layout = ModelFamilies.ReadLayout(folder, visionTower);
+        var checkpoint = layout.Checkpoint;
         var (vision, language) = (layout.Description.Vision, layout.Description.Language);
         return new ModelBenchmark(
-            backend, layout.Checkpoints,
-            new ClipEncoder(backend, vision, layout.VisionCheckpoint, layout.VisionPrefix, layout.Description.VisionLayersRun),
-            new LlavaProjector(backend, layout.LanguageCheckpoint, layout.ProjectorFirst, layout.ProjectorSecond, vision.HiddenSize, language.HiddenSize),
-            new LlamaDecoder(backend, language, layout.LanguageCheckpoint, layout.LanguagePrefix),
-            new LlamaDecoder(backend, language with { Layers = 1 }, layout.LanguageCheckpoint, layout.LanguagePrefix));
+            backend, checkpoint,
+            new ClipEncoder(backend, vision, checkpoint, LlavaFamily.VisionPrefix, layout.Description.VisionLayersRun),
+            new LlavaProjector(backend, checkpoint, LlavaFamily.ProjectorFirst, LlavaFamily.ProjectorSecond, vision.HiddenSize, language.HiddenSize),
+            new LlamaDecoder(backend, language, checkpoint, LlavaFamily.LanguagePrefix),
+            new LlamaDecoder(backend, language with { Layers = 1 }, checkpoint, LlavaFamily.LanguagePrefix));
     }
 
     /// <param name="name">One of <see cref="SyntheticNames"/>.</param>
@@ -73,17 +72,17 @@ public sealed class ModelBenchmark : IDisposable
         var vision = ClipConfig.Large336;
         var layersRun = vision.Layers - 1;
         var checkpoint = new SyntheticCheckpoint();
-        SyntheticWeights.AddClip(checkpoint, vision, VisionPrefix, layersRun);
-        var encoder = new ClipEncoder(backend, vision, checkpoint, VisionPrefix, layersRun);
-        if (name == "clip-l-336") return new ModelBenchmark(backend, [checkpoint], encoder, null, null, null);
+        SyntheticWeights.AddClip(checkpoint, vision, LlavaFamily.VisionPrefix, layersRun);
+        var encoder = new ClipEncoder(backend, vision, checkpoint, LlavaFamily.VisionPrefix, layersRun);
+        if (name == "clip-l-336") return new ModelBenchmark(backend, checkpoint, encoder, null, null, null);
         var language = LlamaConfig.Vicuna7B with { Layers = layers ?? 4 };
-        SyntheticWeights.AddProjector(checkpoint, ProjectorFirst, ProjectorSecond, vision.HiddenSize, language.HiddenSize);
-        SyntheticWeights.AddLlama(checkpoint, language, LanguagePrefix);
+        SyntheticWeights.AddProjector(checkpoint, LlavaFamily.ProjectorFirst, LlavaFamily.ProjectorSecond, vision.HiddenSize, language.HiddenSize);
+        SyntheticWeights.AddLlama(checkpoint, language, LlavaFamily.LanguagePrefix);
         return new ModelBenchmark(
-            backend, [checkpoint], encoder,
-            new LlavaProjector(backend, checkpoint, ProjectorFirst, ProjectorSecond, vision.HiddenSize, language.HiddenSize),
-            new LlamaDecoder(backend, language, checkpoint, LanguagePrefix),
-            new LlamaDecoder(backend, language with { Layers = 1 }, checkpoint, LanguagePrefix));
+            backend, checkpoint, encoder,
+            new LlavaProjector(backend, checkpoint, LlavaFamily.ProjectorFirst, LlavaFamily.ProjectorSecond, vision.HiddenSize, language.HiddenSize),
+            new LlamaDecoder(backend, language, checkpoint, LlavaFamily.LanguagePrefix),
+            new LlamaDecoder(backend, language with { Layers = 1 }, checkpoint, LlavaFamily.LanguagePrefix));
     }
 
     /// <summary>One picture through the encoder and, where there is one, the projector. Milliseconds.</summary>
@@ -148,7 +147,7 @@ public sealed class ModelBenchmark : IDisposable
         _encoder.Dispose();
         _decoder?.Dispose();
         _oneLayer?.Dispose();
-        foreach (var checkpoint in _checkpoints) checkpoint.Dispose();
+        _checkpoint.Dispose();
     }
 
     private double Prefill(LlamaDecoder decoder, int tokens, CancellationToken cancellation)

@@ -101,7 +101,7 @@ internal readonly struct JsonSection
     public int[] Ints(string key)
     {
         var value = Require(key);
-        if (value.ValueKind == JsonValueKind.Number) return [Int(key, 0)];
+        if (value.ValueKind == JsonValueKind.Number) return [Int(key, int.MinValue)];
         if (value.ValueKind != JsonValueKind.Array) throw Wrong(key, value, "a whole number or a list of them");
         var numbers = new List<int>();
         foreach (var item in value.EnumerateArray())

@@ -12,8 +12,13 @@ namespace FlowCut.Models.Families;
 /// <summary>LLaVA-1.5: CLIP, a two-layer projector and Llama; in Hugging Face's layout and in the authors' own (spec/models.md, section 5.1).</summary>
 internal sealed class LlavaFamily : ModelFamily
 {
+    internal const string VisionPrefix = "vision_tower.vision_model.";
+    internal const string ProjectorFirst = "multi_modal_projector.linear_1";
+    internal const string ProjectorSecond = "multi_modal_projector.linear_2";
+    internal const string LanguagePrefix = "language_model.";
+
     private readonly Backend _backend;
-    private readonly Checkpoint[] _checkpoints;
+    private readonly Checkpoint _checkpoint;
     private readonly ClipEncoder _encoder;
     private readonly LlavaProjector _projector;
     private readonly ClipPreprocessor _preprocessor;
@@ -24,7 +29,7 @@ internal sealed class LlavaFamily : ModelFamily
     public LlavaFamily(LlavaLayout layout, Backend backend, IProgress<LoadProgress>? progress)
     {
         _backend = backend;
-        _checkpoints = layout.Checkpoints;
+        _checkpoint = layout.Checkpoint;
         try
         {
             Description = layout.Description;
@@ -34,16 +39,16 @@ internal sealed class LlavaFamily : ModelFamily
             var vision = layout.Description.Vision;
             var language = layout.Description.Language;
             progress?.Report(new LoadProgress("vision encoder", 0.1));
-            _encoder = new ClipEncoder(backend, vision, layout.VisionCheckpoint, layout.VisionPrefix, layout.Description.VisionLayersRun);
+            _encoder = new ClipEncoder(backend, vision, _checkpoint, VisionPrefix, layout.Description.VisionLayersRun);
             progress?.Report(new LoadProgress("projector", 0.3));
-            _projector = new LlavaProjector(backend, layout.LanguageCheckpoint, layout.ProjectorFirst, layout.ProjectorSecond, vision.HiddenSize, language.HiddenSize);
+            _projector = new LlavaProjector(backend, _checkpoint, ProjectorFirst, ProjectorSecond, vision.HiddenSize, language.HiddenSize);
             progress?.Report(new LoadProgress("language model", 0.35));
-            Decoder = new LlamaDecoder(backend, language, layout.LanguageCheckpoint, layout.LanguagePrefix);
+            Decoder = new LlamaDecoder(backend, language, _checkpoint, LanguagePrefix);
             progress?.Report(new LoadProgress("ready", 1));
         }
         catch
         {
-            foreach (var checkpoint in _checkpoints) checkpoint.Dispose();
+            _checkpoint.Dispose();
             throw;
         }
     }
@@ -56,7 +61,7 @@ internal sealed class LlavaFamily : ModelFamily
 
     public override IReadOnlyList<int> EndTokens { get; }
 
-    public override long WeightBytes => _checkpoints.Sum(c => c.TotalBytes);
+    public override long WeightBytes => _checkpoint.TotalBytes;
 
     public override PreprocessedPicture Prepare(RgbImage picture, PreprocessMode mode) => _preprocessor.Prepare(picture, mode);
 
@@ -111,6 +116,6 @@ internal sealed class LlavaFamily : ModelFamily
     {
         _encoder.Dispose();
         Decoder.Dispose();
-        foreach (var checkpoint in _checkpoints) checkpoint.Dispose();
+        _checkpoint.Dispose();
     }
 }

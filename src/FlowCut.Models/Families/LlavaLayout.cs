@@ -20,20 +20,8 @@ internal sealed class LlavaLayout
 
     public required IReadOnlyList<int> EndTokens { get; init; }
 
-    public required Checkpoint LanguageCheckpoint { get; init; }
-
-    public required Checkpoint VisionCheckpoint { get; init; }
-
-    /// <summary>Everything that was opened.</summary>
-    public required Checkpoint[] Checkpoints { get; init; }
-
-    public required string LanguagePrefix { get; init; }
-
-    public required string VisionPrefix { get; init; }
-
-    public required string ProjectorFirst { get; init; }
-
-    public required string ProjectorSecond { get; init; }
+    /// <summary>Everything, under the names of <see cref="LlavaTensorNames"/>.</summary>
+    public required Checkpoint Checkpoint { get; init; }
 
     /// <summary>Hugging Face's: one folder, everything inside.</summary>
     public static LlavaLayout HuggingFace(string folder, JsonSection config)
@@ -59,20 +47,13 @@ internal sealed class LlavaLayout
         };
         var preprocessor = ReadPreprocessor(folder, vision);
         var endTokens = ReadEndTokens(folder, text.Has("eos_token_id") ? text : config, tokenizer);
-        var checkpoint = CanonicalNames.Of(CheckpointFolder.Open(folder));
         return new LlavaLayout
         {
             Description = description,
             Tokenizer = tokenizer,
             Preprocessor = preprocessor,
             EndTokens = endTokens,
-            LanguageCheckpoint = checkpoint,
-            VisionCheckpoint = checkpoint,
-            Checkpoints = [checkpoint],
-            LanguagePrefix = "language_model.",
-            VisionPrefix = "vision_tower.vision_model.",
-            ProjectorFirst = "multi_modal_projector.linear_1",
-            ProjectorSecond = "multi_modal_projector.linear_2",
+            Checkpoint = new CompositeCheckpoint((Checkpoint.Open(folder), LlavaTensorNames.FromHuggingFace)),
         };
     }
 
@@ -99,32 +80,28 @@ internal sealed class LlavaLayout
         };
         var preprocessor = ReadPreprocessor(towerFolder, vision);
         var endTokens = ReadEndTokens(folder, config, tokenizer);
-        var checkpoint = CheckpointFolder.Open(folder);
-        Checkpoint tower;
-        try
-        {
-            tower = CheckpointFolder.Open(towerFolder);
-        }
-        catch
-        {
-            checkpoint.Dispose();
-            throw;
-        }
-
         return new LlavaLayout
         {
             Description = description,
             Tokenizer = tokenizer,
             Preprocessor = preprocessor,
             EndTokens = endTokens,
-            LanguageCheckpoint = checkpoint,
-            VisionCheckpoint = tower,
-            Checkpoints = [checkpoint, tower],
-            LanguagePrefix = "",
-            VisionPrefix = "vision_model.",
-            ProjectorFirst = "model.mm_projector.0",
-            ProjectorSecond = "model.mm_projector.2",
+            Checkpoint = OpenWithTower(folder, towerFolder),
         };
+    }
+
+    private static CompositeCheckpoint OpenWithTower(string folder, string towerFolder)
+    {
+        var language = Checkpoint.Open(folder);
+        try
+        {
+            return new CompositeCheckpoint((language, LlavaTensorNames.FromOriginal), (Checkpoint.Open(towerFolder), LlavaTensorNames.FromClip));
+        }
+        catch
+        {
+            language.Dispose();
+            throw;
+        }
     }
 
     /// <summary>The option, else the configuration's name as a path from the model folder, else the folder of that last name beside the model.</summary>

@@ -24,18 +24,12 @@ public static class ModelConverter
         if (File.Exists(target) || (Directory.Exists(target) && Directory.EnumerateFileSystemEntries(target).Any()))
             throw new InputException($"{target} exists and is not an empty folder; name a new one");
         var layout = ModelFamilies.ReadLayout(source, visionTower);
-        try
-        {
-            if (layout.Description.Layout != "original")
-                throw new InputException($"{source} is in the {layout.Description.Layout} layout already");
-            if (layout.Tokenizer.IdOf(VicunaTemplate.PictureMarker) is not null)
-                throw new InputException($"the tokenizer of {source} has a picture token already, which this conversion does not expect");
-            Write(layout, source, target, cancellation);
-        }
-        finally
-        {
-            foreach (var checkpoint in layout.Checkpoints) checkpoint.Dispose();
-        }
+        using var checkpoint = layout.Checkpoint;
+        if (layout.Description.Layout != "original")
+            throw new InputException($"{source} is in the {layout.Description.Layout} layout already");
+        if (layout.Tokenizer.IdOf(VicunaTemplate.PictureMarker) is not null)
+            throw new InputException($"the tokenizer of {source} has a picture token already, which this conversion does not expect");
+        Write(layout, source, target, cancellation);
     }
 
     private static void Write(LlavaLayout layout, string source, string target, CancellationToken cancellation)
@@ -55,7 +49,7 @@ public static class ModelConverter
             File.WriteAllText(Path.Combine(temporary, "added_tokens.json"), $"{{\n  \"<image>\": {pictureToken},\n  \"<pad>\": {pictureToken + 1}\n}}\n");
             File.Copy(layout.Preprocessor.File, Path.Combine(temporary, "preprocessor_config.json"));
             File.WriteAllBytes(Path.Combine(temporary, "config.json"), Configuration(layout.Description, pictureToken, vocabulary));
-            SafetensorsWriter.Write(Path.Combine(temporary, "model.safetensors"), Tensors(layout, vocabulary, cancellation));
+            WriteWeights(Path.Combine(temporary, "model.safetensors"), layout.Checkpoint, vocabulary, cancellation);
             if (Directory.Exists(target)) Directory.Delete(target);
             Directory.Move(temporary, target);
         }
@@ -66,52 +60,42 @@ public static class ModelConverter
         }
     }
 
-    private static IEnumerable<SafetensorsEntry> Tensors(LlavaLayout layout, int vocabulary, CancellationToken cancellation)
+    private static void WriteWeights(string path, Checkpoint checkpoint, int vocabulary, CancellationToken cancellation)
     {
-        foreach (var name in layout.LanguageCheckpoint.Names)
+        var tensors = checkpoint.Names.Order(StringComparer.Ordinal).Select(name => (Name: name, Tensor: checkpoint.Get(name))).ToList();
+        using var writer = SafetensorsWriter.Create(path, [.. tensors.Select(t => new TensorDeclaration(t.Name, t.Tensor.Type, IsVocabulary(t.Name) ? [vocabulary, t.Tensor.Shape[1]] : t.Tensor.Shape))]);
+        foreach (var (name, tensor) in tensors)
         {
             cancellation.ThrowIfCancellationRequested();
-            if (!ModelFacts.IsWeight(name)) continue;
-            var tensor = layout.LanguageCheckpoint.Get(name);
-            if (name is "model.embed_tokens.weight" or "lm_head.weight")
-                yield return Extend(tensor, "language_model." + name, vocabulary);
-            else if (name.StartsWith("model.mm_projector.", StringComparison.Ordinal))
-                yield return Entry(tensor, name.Replace("model.mm_projector.0", "multi_modal_projector.linear_1", StringComparison.Ordinal).Replace("model.mm_projector.2", "multi_modal_projector.linear_2", StringComparison.Ordinal));
-            else
-                yield return Entry(tensor, "language_model." + name);
+            writer.Write(name, tensor);
+            if (IsVocabulary(name)) WriteMeanRows(writer, name, tensor, vocabulary - (int)tensor.Shape[0]);
         }
 
-        foreach (var name in layout.VisionCheckpoint.Names)
-        {
-            cancellation.ThrowIfCancellationRequested();
-            if (name.StartsWith("vision_model.", StringComparison.Ordinal) && ModelFacts.IsWeight(name))
-                yield return Entry(layout.VisionCheckpoint.Get(name), "vision_tower." + name);
-        }
+        writer.Complete();
     }
 
-    private static unsafe SafetensorsEntry Entry(StoredTensor tensor, string name) => new(name, tensor.Type, tensor.Shape, new ReadOnlyMemory<byte>(tensor.Bytes.ToArray()));
+    private static bool IsVocabulary(string name) => name is "language_model.model.embed_tokens.weight" or "language_model.lm_head.weight";
 
     /// <summary>New rows are the mean of the others: a logit of such a row is the mean logit and never the largest.</summary>
-    private static SafetensorsEntry Extend(StoredTensor tensor, string name, int rows)
+    private static void WriteMeanRows(SafetensorsWriter writer, string name, StoredTensor tensor, int rows)
     {
         int oldRows = (int)tensor.Shape[0], width = (int)tensor.Shape[1];
         var values = new float[tensor.ElementCount];
         tensor.ReadSingles(values);
         var mean = new double[width];
-        for (var i = 0; i < values.Length; i++) mean[i % width] += values[i] / oldRows;
-        var size = tensor.Type == StoredType.Float32 ? 4 : 2;
-        var bytes = new byte[(long)rows * width * size];
-        tensor.Bytes.CopyTo(bytes);
-        for (var i = (long)oldRows * width; i < (long)rows * width; i++)
+        for (long i = 0; i < values.LongLength; i++) mean[i % width] += values[i] / oldRows;
+        var size = (int)(tensor.ByteLength / tensor.ElementCount);
+        var row = new byte[width * size];
+        for (var i = 0; i < width; i++)
         {
-            var value = (float)mean[i % width];
-            var destination = bytes.AsSpan((int)(i * size), size);
+            var value = (float)mean[i];
+            var destination = row.AsSpan(i * size, size);
             if (tensor.Type == StoredType.Float16) BitConverter.TryWriteBytes(destination, (Half)value);
             else if (tensor.Type == StoredType.BFloat16) BitConverter.TryWriteBytes(destination, (ushort)(BitConverter.SingleToUInt32Bits(value) >> 16));
             else BitConverter.TryWriteBytes(destination, value);
         }
 
-        return new SafetensorsEntry(name, tensor.Type, [rows, width], bytes);
+        for (var i = 0; i < rows; i++) writer.Write(name, row);
     }
 
     private static byte[] Configuration(ModelDescription model, int pictureToken, int vocabulary)

@@ -21,26 +21,8 @@ public sealed class ModelFacts
     public static ModelFacts Read(string folder, string? visionTower = null)
     {
         var layout = ModelFamilies.ReadLayout(folder, visionTower);
-        try
-        {
-            long parameters = 0, bytes = 0;
-            foreach (var checkpoint in layout.Checkpoints)
-            {
-                foreach (var name in checkpoint.Names)
-                {
-                    if (!IsWeight(name)) continue;
-                    var tensor = checkpoint.Get(name);
-                    parameters += tensor.ElementCount;
-                    bytes += tensor.ByteLength;
-                }
-            }
-
-            return new ModelFacts(layout.Description, parameters, bytes);
-        }
-        finally
-        {
-            foreach (var checkpoint in layout.Checkpoints) checkpoint.Dispose();
-        }
+        using var checkpoint = layout.Checkpoint;
+        return new ModelFacts(layout.Description, checkpoint.Names.Sum(name => checkpoint.Get(name).ElementCount), checkpoint.TotalBytes);
     }
 
     /// <summary>Visual-token counts worth comparing: all, and the published budgets below.</summary>
@@ -59,8 +41,4 @@ public sealed class ModelFacts
         var linear = l.HiddenSize * (2 * attention + 2 * keyValue) + 3.0 * l.HiddenSize * l.IntermediateSize;
         return l.Layers * (2.0 * tokens * linear + 2.0 * tokens * tokens * attention) + 2.0 * l.VocabularySize * l.HiddenSize;
     }
-
-    /// <summary>Tables that some exporters store beside the weights.</summary>
-    internal static bool IsWeight(string name) =>
-        !name.EndsWith(".rotary_emb.inv_freq", StringComparison.Ordinal) && !name.EndsWith(".position_ids", StringComparison.Ordinal);
 }

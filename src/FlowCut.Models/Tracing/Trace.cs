@@ -11,10 +11,10 @@ namespace FlowCut.Models.Tracing;
 /// </summary>
 public sealed class Trace
 {
-    private readonly Dictionary<string, TraceTensor> _tensors = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, TensorData> _tensors = new(StringComparer.Ordinal);
 
     /// <summary>All tensors by name.</summary>
-    public IReadOnlyDictionary<string, TraceTensor> Tensors => _tensors;
+    public IReadOnlyDictionary<string, TensorData> Tensors => _tensors;
 
     public void Add(string name, ReadOnlySpan<float> values, params long[] shape) => Add(name, StoredType.Float32, MemoryMarshal.AsBytes(values), shape);
 
@@ -31,8 +31,7 @@ public sealed class Trace
 
     /// <summary>Writes all tensors as one safetensors file, to a temporary name first.</summary>
     /// <exception cref="IOException">The file cannot be written; nothing is left behind.</exception>
-    public void Save(string path) => SafetensorsWriter.Write(
-        path, _tensors.Select(t => new SafetensorsEntry(t.Key, t.Value.Type, t.Value.Shape, t.Value.Bytes)));
+    public void Save(string path) => SafetensorsWriter.Write(path, _tensors);
 
     internal static string Prefix(int picture, int pictures) => pictures > 1 ? $"image.{picture}." : "";
 
@@ -79,8 +78,5 @@ public sealed class Trace
     }
 
     private void Add(string name, StoredType type, ReadOnlySpan<byte> bytes, long[] shape) =>
-        _tensors[name] = new TraceTensor(type, shape, bytes.ToArray());
+        _tensors[name] = new TensorData(type, shape, bytes.ToArray());
 }
-
-/// <summary>One tensor of a trace, little endian, row-major.</summary>
-public sealed record TraceTensor(StoredType Type, long[] Shape, byte[] Bytes);

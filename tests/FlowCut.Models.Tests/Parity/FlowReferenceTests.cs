@@ -26,7 +26,7 @@ public class FlowReferenceTests
     [MemberData(nameof(Cases))]
     public void Criteria_equal_the_goldens(string shape, string variant)
     {
-        using var tensors = CheckpointFolder.OpenFile(Require("flow-unit.safetensors"));
+        using var tensors = Checkpoint.Open(Require("flow-unit.safetensors"));
         var query = Matrix(tensors, $"criteria.{shape}.q_cls");
         var keys = Heads(tensors, $"criteria.{shape}.k");
         var values = Heads(tensors, $"criteria.{shape}.v");
@@ -60,7 +60,7 @@ public class FlowReferenceTests
     [InlineData("gqa", 10)]
     public void Text_guided_scores_equal_the_goldens(string name, int keep)
     {
-        using var tensors = CheckpointFolder.OpenFile(Require("flow-unit.safetensors"));
+        using var tensors = Checkpoint.Open(Require("flow-unit.safetensors"));
         var (a, s, d, score) = FlowReference.TextGuided(
             Matrix(tensors, $"text.{name}.q"), Matrix(tensors, $"text.{name}.v_text"), Heads(tensors, $"text.{name}.k"), Heads(tensors, $"text.{name}.v"));
         AssertClose(tensors, $"text.{name}.attention", a);
@@ -78,7 +78,7 @@ public class FlowReferenceTests
     [InlineData("ties-at-the-edge", 4)]
     public void Selections_equal_the_goldens(string name, int keep)
     {
-        using var tensors = CheckpointFolder.OpenFile(Require("flow-unit.safetensors"));
+        using var tensors = Checkpoint.Open(Require("flow-unit.safetensors"));
         var scores = Values(tensors, $"select.{name}.cumulative");
         Assert.Equal(Indices(tensors, $"select.{name}.keep_indices"), FlowReference.SelectTop(scores, keep).Select(i => (long)i));
     }

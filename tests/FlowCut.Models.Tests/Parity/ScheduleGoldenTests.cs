@@ -22,7 +22,7 @@ public class ScheduleGoldenTests
     public void Every_event_keeps_what_the_reference_keeps(string sequence)
     {
         using var json = JsonDocument.Parse(File.ReadAllBytes(Require("flow-unit.json")));
-        using var tensors = CheckpointFolder.OpenFile(Require("flow-unit.safetensors"));
+        using var tensors = Checkpoint.Open(Require("flow-unit.safetensors"));
         var parts = sequence.Split('/');
         var target = int.Parse(parts[2][1..]);
         var options = Options(parts[1], target);
