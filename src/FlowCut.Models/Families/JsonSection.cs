@@ -47,6 +47,8 @@ internal readonly struct JsonSection
 
     public string FileName => _file;
 
+    public bool IsObject(string key) => _element.TryGetProperty(key, out var value) && value.ValueKind == JsonValueKind.Object;
+
     public bool Has(string key) => _element.TryGetProperty(key, out var value) && value.ValueKind != JsonValueKind.Null;
 
     public JsonSection Section(string key)
@@ -70,6 +72,26 @@ internal readonly struct JsonSection
         var value = Require(key);
         if (value.ValueKind != JsonValueKind.Number || !value.TryGetSingle(out var number) || !float.IsFinite(number)) throw Wrong(key, value, "a number");
         return number;
+    }
+
+    public double Double(string key)
+    {
+        var value = Require(key);
+        return value.ValueKind == JsonValueKind.Number && value.TryGetDouble(out var number) && double.IsFinite(number) ? number : throw Wrong(key, value, "a number");
+    }
+
+    /// <summary>A list of exactly <paramref name="count"/> numbers.</summary>
+    public float[] Floats(string key, int count)
+    {
+        var value = Require(key);
+        if (value.ValueKind != JsonValueKind.Array || value.GetArrayLength() != count) throw Wrong(key, value, $"a list of {count} numbers");
+        var numbers = new float[count];
+        for (var i = 0; i < count; i++)
+        {
+            if (value[i].ValueKind != JsonValueKind.Number || !value[i].TryGetSingle(out numbers[i]) || !float.IsFinite(numbers[i])) throw Wrong(key, value, $"a list of {count} numbers");
+        }
+
+        return numbers;
     }
 
     /// <summary>A number above 0.</summary>

@@ -63,7 +63,7 @@ internal sealed class LlavaFamily : ModelFamily
 
     public override long WeightBytes => _checkpoint.TotalBytes;
 
-    public override PreprocessedPicture Prepare(RgbImage picture, PreprocessMode mode) => _preprocessor.Prepare(picture, mode);
+    public override PreprocessedPicture Prepare(RgbImage picture, PreprocessMode mode) => _preprocessor.Prepare(picture, mode, Description.Vision.PatchSize);
 
     public override EncodedPicture[] Encode(IReadOnlyList<PreprocessedPicture> pictures, IPruningStrategy? strategy, Trace? trace, CancellationToken cancellation)
     {

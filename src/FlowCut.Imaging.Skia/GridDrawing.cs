@@ -1,0 +1,43 @@
+using FlowCut.Models.Imaging;
+using SkiaSharp;
+
+namespace FlowCut.Imaging.Skia;
+
+/// <summary>Lays the patch grid on a picture that is drawn large enough to look at.</summary>
+internal sealed class GridDrawing : IDisposable
+{
+    private const int LongestSide = 896;
+
+    private readonly PatchGrid _grid;
+    private readonly float _scale;
+
+    public GridDrawing(RgbImage picture, PatchGrid grid)
+    {
+        _grid = grid;
+        _scale = (float)LongestSide / Math.Max(picture.Width, picture.Height);
+        Bitmap = new SKBitmap(new SKImageInfo(
+            Math.Max(1, (int)MathF.Round(picture.Width * _scale)), Math.Max(1, (int)MathF.Round(picture.Height * _scale)), SKColorType.Rgba8888, SKAlphaType.Opaque));
+        Canvas = new SKCanvas(Bitmap);
+        using var source = Bitmaps.From(picture);
+        using var image = SKImage.FromBitmap(source);
+        Canvas.DrawImage(image, new SKRect(0, 0, Bitmap.Width, Bitmap.Height), new SKSamplingOptions(SKCubicResampler.Mitchell));
+    }
+
+    public SKBitmap Bitmap { get; }
+
+    public SKCanvas Canvas { get; }
+
+    /// <summary>Where a patch lies on the drawing; may reach beyond it.</summary>
+    public SKRect Patch(int number)
+    {
+        double width = _grid.Width / _grid.Columns, height = _grid.Height / _grid.Rows;
+        double left = _grid.Left + number % _grid.Columns * width, top = _grid.Top + number / _grid.Columns * height;
+        return new SKRect((float)left * _scale, (float)top * _scale, (float)(left + width) * _scale, (float)(top + height) * _scale);
+    }
+
+    public void Dispose()
+    {
+        Canvas.Dispose();
+        Bitmap.Dispose();
+    }
+}

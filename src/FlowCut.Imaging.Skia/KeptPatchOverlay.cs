@@ -1,0 +1,46 @@
+using FlowCut.Models.Imaging;
+using SkiaSharp;
+
+namespace FlowCut.Imaging.Skia;
+
+/// <summary>The photo with what the language model still sees: kept patches bright and outlined, the rest grey and dark.</summary>
+public static class KeptPatchOverlay
+{
+    private static readonly float[] s_dimmed =
+    [
+        0.18f, 0.22f, 0.06f, 0, 0.02f,
+        0.12f, 0.28f, 0.06f, 0, 0.02f,
+        0.12f, 0.22f, 0.14f, 0, 0.03f,
+        0, 0, 0, 1, 0,
+    ];
+
+    /// <param name="picture">The original picture.</param>
+    /// <param name="grid">How the patches lie on it.</param>
+    /// <param name="kept">Patch numbers.</param>
+    /// <returns>A picture whose longest side has 896 pixels.</returns>
+    public static RgbImage Draw(RgbImage picture, PatchGrid grid, IReadOnlyList<int> kept)
+    {
+        ArgumentNullException.ThrowIfNull(kept);
+        using var bright = new GridDrawing(picture, grid);
+        using var drawing = new GridDrawing(picture, grid);
+        using var image = SKImage.FromBitmap(bright.Bitmap);
+        using var dim = new SKPaint { ColorFilter = SKColorFilter.CreateColorMatrix(s_dimmed) };
+        using var outline = new SKPaint { Style = SKPaintStyle.Stroke, StrokeWidth = 1.5f, Color = new SKColor(255, 205, 60), IsAntialias = true };
+        drawing.Canvas.DrawImage(image, 0, 0, new SKSamplingOptions(SKFilterMode.Nearest), dim);
+        foreach (var patch in kept)
+        {
+            var rectangle = drawing.Patch(patch);
+            drawing.Canvas.DrawImage(image, rectangle, rectangle, new SKSamplingOptions(SKFilterMode.Nearest));
+        }
+
+        foreach (var patch in kept)
+        {
+            var rectangle = drawing.Patch(patch);
+            rectangle.Inflate(-0.75f, -0.75f);
+            drawing.Canvas.DrawRect(rectangle, outline);
+        }
+
+        drawing.Canvas.Flush();
+        return Bitmaps.ToImage(drawing.Bitmap);
+    }
+}
