@@ -84,19 +84,17 @@ internal static class BpeModelJson
         return ids;
     }
 
-    private static Dictionary<ulong, Merge> ReadMerges(JsonFile file, JsonElement model, Vocabulary vocabulary)
+    private static MergeTable ReadMerges(JsonFile file, JsonElement model, Vocabulary vocabulary)
     {
         var entries = file.Require(model, "merges", Where);
         file.Items(entries, "model.merges");
-        var merges = new Dictionary<ulong, Merge>(entries.GetArrayLength());
+        var merges = new MergeTable(entries.GetArrayLength());
         var rank = 0;
         foreach (var entry in entries.EnumerateArray())
         {
             var (left, right) = ReadPair(file, entry, rank);
-            var leftId = IdOf(left);
-            var rightId = IdOf(right);
             // a repeated pair takes the later rank, as in Hugging Face's tokenizers
-            merges[BytePairEncoder.PairOf(leftId, rightId)] = new Merge(rank, IdOf(left + right));
+            merges.Set(left, right, MergeTable.PairOf(IdOf(left), IdOf(right)), new Merge(rank, IdOf(left + right)));
             rank++;
         }
 

@@ -9,8 +9,8 @@ internal sealed class BytePairRules
     /// <summary>Id of each character that is a token, by code point.</summary>
     public required Dictionary<int, int> Characters { get; init; }
 
-    /// <summary>Which two neighbouring symbols merge into which; see <see cref="BytePairEncoder.PairOf"/>.</summary>
-    public required Dictionary<ulong, Merge> Merges { get; init; }
+    /// <summary>The merges; a symbol is a token's id or what <see cref="BytePairEncoder.SymbolOf"/> gives.</summary>
+    public required MergeTable Merges { get; init; }
 
     /// <summary>Pieces that are taken whole wherever they stand and never merge with a neighbour; null if there are none.</summary>
     public TokenTrie? Indivisible { get; init; }
@@ -28,15 +28,10 @@ internal sealed class BytePairRules
     public IReadOnlyDictionary<string, int>? WholeTexts { get; init; }
 }
 
-/// <summary>The result of joining two symbols.</summary>
-/// <param name="Rank">The pair with the lowest rank in the text is joined first; equal ranks go from left to right.</param>
-/// <param name="Id">The joined symbol.</param>
-internal readonly record struct Merge(int Rank, int Id);
-
 /// <summary>
 /// Byte-pair encoding of one piece of normalised text: from single characters, the best-ranked pair of neighbours is
-/// joined until none is left; among equals the leftmost. A linked list and a heap: O(n log n) for n characters.
-/// Safe for concurrent use.
+/// joined until none is left; among equals the leftmost. A linked list and a heap: O(n log n) for n characters, where n
+/// is a stretch of the text that merges can reach over, mostly a word. Safe for concurrent use.
 /// </summary>
 internal sealed class BytePairEncoder(BytePairRules rules)
 {
@@ -52,10 +47,7 @@ internal sealed class BytePairEncoder(BytePairRules rules)
     /// <summary>The symbol of a character that no token stands for. Merges may join it, since a longer token may contain it.</summary>
     public static int SymbolOf(Rune character) => CharacterBase + character.Value;
 
-    /// <summary>Key of two neighbouring symbols: token ids, or what <see cref="SymbolOf"/> gives.</summary>
-    public static ulong PairOf(int left, int right) => ((ulong)(uint)left << 32) | (uint)right;
-
-    /// <summary>Appends the token ids of <paramref name="text"/>; a lone surrogate counts as U+FFFD.</summary>
+    /// <summary>Appends the token ids of <paramref name="text"/>, which has no lone surrogates.</summary>
     public void Encode(ReadOnlySpan<char> text, List<int> ids)
     {
         if (text.IsEmpty) return;
@@ -65,20 +57,29 @@ internal sealed class BytePairEncoder(BytePairRules rules)
             return;
         }
 
-        var rented = ArrayPool<int>.Shared.Rent(3 * text.Length);
+        var rented = ArrayPool<int>.Shared.Rent(checked(3 * text.Length));
         var symbols = rented.AsSpan(0, text.Length);
-        var count = ReadSymbols(text, symbols);
-        var previous = rented.AsSpan(text.Length, count);
-        var next = rented.AsSpan(2 * text.Length, count);
-        MergeAll(symbols[..count], previous, next);
-        Append(symbols, next, ids);
+        var previous = rented.AsSpan(text.Length, text.Length);
+        var next = rented.AsSpan(2 * text.Length, text.Length);
+        // element: the pair when it was found; priority: rank, then position of the left symbol
+        var candidates = new PriorityQueue<ulong, ulong>();
+        var afterUnknown = false;
+        while (!text.IsEmpty)
+        {
+            var count = ReadStretch(ref text, symbols);
+            MergeAll(symbols[..count], previous, next, candidates);
+            Append(symbols, next, ids, ref afterUnknown);
+        }
+
         ArrayPool<int>.Shared.Return(rented);
     }
 
-    private int ReadSymbols(ReadOnlySpan<char> text, Span<int> symbols)
+    /// <summary>Takes the symbols up to the first place that no merge reaches over.</summary>
+    private int ReadStretch(ref ReadOnlySpan<char> text, Span<int> symbols)
     {
         var count = 0;
-        while (!text.IsEmpty)
+        char last;
+        do
         {
             if (rules.Indivisible is { } indivisible && indivisible.TryMatch(text, out var length, out var id))
             {
@@ -86,21 +87,19 @@ internal sealed class BytePairEncoder(BytePairRules rules)
             }
             else
             {
-                // an invalid sequence decodes as U+FFFD
                 Rune.DecodeFromUtf16(text, out var rune, out length);
                 symbols[count++] = rules.Characters.TryGetValue(rune.Value, out id) ? id : SymbolOf(rune);
             }
 
+            last = text[length - 1];
             text = text[length..];
         }
-
+        while (!text.IsEmpty && rules.Merges.CanJoin(last, text[0]));
         return count;
     }
 
-    private void MergeAll(Span<int> symbols, Span<int> previous, Span<int> next)
+    private void MergeAll(Span<int> symbols, Span<int> previous, Span<int> next, PriorityQueue<ulong, ulong> candidates)
     {
-        // element: the pair when it was found; priority: rank, then position of the left symbol
-        var candidates = new PriorityQueue<ulong, ulong>();
         for (var i = 0; i < symbols.Length; i++)
         {
             previous[i] = i - 1;
@@ -113,8 +112,9 @@ internal sealed class BytePairEncoder(BytePairRules rules)
             var left = (int)(uint)priority;
             var right = next[left];
             // symbols only grow, so a pair that still reads the same is the pair that was found
-            if (symbols[left] == None || right == None || PairOf(symbols[left], symbols[right]) != pair) continue;
-            symbols[left] = rules.Merges[pair].Id;
+            if (symbols[left] == None || right == None || MergeTable.PairOf(symbols[left], symbols[right]) != pair) continue;
+            rules.Merges.TryGet(pair, out var merge);
+            symbols[left] = merge.Id;
             symbols[right] = None;
             next[left] = next[right];
             if (next[left] != None)
@@ -129,14 +129,13 @@ internal sealed class BytePairEncoder(BytePairRules rules)
 
     private void Consider(ReadOnlySpan<int> symbols, int left, int right, PriorityQueue<ulong, ulong> candidates)
     {
-        var pair = PairOf(symbols[left], symbols[right]);
-        if (rules.Merges.TryGetValue(pair, out var merge)) candidates.Enqueue(pair, ((ulong)(uint)merge.Rank << 32) | (uint)left);
+        var pair = MergeTable.PairOf(symbols[left], symbols[right]);
+        if (rules.Merges.TryGet(pair, out var merge)) candidates.Enqueue(pair, ((ulong)(uint)merge.Rank << 32) | (uint)left);
     }
 
-    private void Append(ReadOnlySpan<int> symbols, ReadOnlySpan<int> next, List<int> ids)
+    private void Append(ReadOnlySpan<int> symbols, ReadOnlySpan<int> next, List<int> ids, ref bool afterUnknown)
     {
         Span<byte> utf8 = stackalloc byte[4];
-        var afterUnknown = false;
         for (var i = 0; i != None; i = next[i])
         {
             var symbol = symbols[i] & ~IndivisibleFlag;

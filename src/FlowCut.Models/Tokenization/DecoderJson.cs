@@ -39,12 +39,23 @@ internal static class DecoderJson
             }
         }
 
-        return DecodingRules.Create(
-            vocabulary,
-            text => replacements.Aggregate(text, (result, step) => result.Replace(step.Pattern, step.Content, StringComparison.Ordinal)),
-            (_, text) => hasBytes ? ByteTokens.ValueOf(text) : -1,
-            leadingSpaces,
-            wholeByteRuns: true);
+        var texts = vocabulary.GetTexts();
+        var bytes = new short[texts.Length];
+        for (var id = 0; id < texts.Length; id++)
+        {
+            bytes[id] = (short)(hasBytes ? ByteTokens.ValueOf(texts[id]) : -1);
+            foreach (var (pattern, content) in replacements) texts[id] = texts[id]?.Replace(pattern, content, StringComparison.Ordinal);
+        }
+
+        return new DecodingRules
+        {
+            Texts = texts,
+            SpaceMark = ' ',
+            Bytes = bytes,
+            Special = vocabulary.GetSpecial(),
+            LeadingSpaces = leadingSpaces,
+            WholeByteRuns = true,
+        };
     }
 
     private static int ReadStrip(JsonFile file, JsonElement value)

@@ -41,12 +41,7 @@ internal static class SentencePieceTokenizer
                 EscapeWhitespaces = model.EscapeWhitespaces,
                 UserDefined = userDefinedTrie,
             },
-            Decoding = DecodingRules.Create(
-                vocabulary,
-                text => text.Replace(TextNormalizer.SpaceMark, ' '),
-                (id, text) => id < model.Pieces.Count && model.Pieces[id].Type == PieceType.Byte ? ByteTokens.ValueOf(text) : -1,
-                leadingSpaces: model.RemoveExtraWhitespaces ? int.MaxValue : model.AddDummyPrefix ? 1 : 0,
-                wholeByteRuns: false),
+            Decoding = ReadDecoding(model, vocabulary),
             UnknownId = model.UnknownId,
             BosId = bos,
             EosId = vocabulary.IdOf(configuration.EosToken ?? model.EosPiece),
@@ -62,10 +57,26 @@ internal static class SentencePieceTokenizer
         for (var id = 0; id < model.Pieces.Count; id++)
         {
             var (text, _, type) = model.Pieces[id];
-            if (type is PieceType.Control or PieceType.Unknown) vocabulary.Add(new AddedToken(text, id, Special: true));
+            if (type is PieceType.Control or PieceType.Unknown) vocabulary.Add(new AddedToken(text, id, Special: true), path);
         }
 
         return vocabulary;
+    }
+
+    private static DecodingRules ReadDecoding(SentencePieceModel model, Vocabulary vocabulary)
+    {
+        var bytes = new short[vocabulary.MaxId + 1];
+        Array.Fill(bytes, (short)-1);
+        for (var value = 0; value < model.ByteIds?.Length; value++) bytes[model.ByteIds[value]] = (short)value;
+        return new DecodingRules
+        {
+            Texts = vocabulary.GetTexts(),
+            SpaceMark = TextNormalizer.SpaceMark,
+            Bytes = bytes,
+            Special = vocabulary.GetSpecial(),
+            LeadingSpaces = model.RemoveExtraWhitespaces ? int.MaxValue : model.AddDummyPrefix ? 1 : 0,
+            WholeByteRuns = false,
+        };
     }
 
     private static bool IsText(PieceType type) => type is PieceType.Normal or PieceType.UserDefined;
@@ -86,13 +97,13 @@ internal static class SentencePieceTokenizer
     /// Two neighbours merge if together they read as a piece: for each piece, every cut into two symbols. The higher
     /// score goes first, so the rank is the score's place among the distinct scores.
     /// </summary>
-    private static Dictionary<ulong, Merge> FindMerges(SentencePieceModel model, Vocabulary vocabulary)
+    private static MergeTable FindMerges(SentencePieceModel model, Vocabulary vocabulary)
     {
         var pieces = model.Pieces;
         var scores = pieces.Where(piece => IsText(piece.Type)).Select(piece => piece.Score).Distinct().OrderDescending().ToArray();
         var ranks = new Dictionary<float, int>(scores.Length);
         for (var rank = 0; rank < scores.Length; rank++) ranks.Add(scores[rank], rank);
-        var merges = new Dictionary<ulong, Merge>(2 * pieces.Count);
+        var merges = new MergeTable(2 * pieces.Count);
         for (var id = 0; id < pieces.Count; id++)
         {
             var (text, score, type) = pieces[id];
@@ -100,8 +111,10 @@ internal static class SentencePieceTokenizer
             for (var cut = 1; cut < text.Length; cut++)
             {
                 if (char.IsLowSurrogate(text[cut])) continue;
-                if (SymbolOf(text.AsSpan(0, cut)) is not { } left || SymbolOf(text.AsSpan(cut)) is not { } right) continue;
-                merges.Add(BytePairEncoder.PairOf(left, right), new Merge(ranks[score], id));
+                var left = text.AsSpan(0, cut);
+                var right = text.AsSpan(cut);
+                if (SymbolOf(left) is not { } leftSymbol || SymbolOf(right) is not { } rightSymbol) continue;
+                merges.Set(left, right, MergeTable.PairOf(leftSymbol, rightSymbol), new Merge(ranks[score], id));
             }
         }
 

@@ -55,7 +55,7 @@ public sealed class StreamingDetokenizer
         }
 
         EndByteRun();
-        Write(text);
+        WritePiece(text);
     }
 
     private string Take()
@@ -71,7 +71,7 @@ public sealed class StreamingDetokenizer
         if (_pendingBytes.Count == 0) return;
         if (_rules.WholeByteRuns && !Utf8.IsValid(Pending))
         {
-            Write(new string(Replacement, _pendingBytes.Count));
+            WriteSpelled(new string(Replacement, _pendingBytes.Count));
             _pendingBytes.Clear();
         }
 
@@ -88,8 +88,8 @@ public sealed class StreamingDetokenizer
         {
             var status = Rune.DecodeFromUtf8(Pending[read..], out var rune, out var length);
             if (status == OperationStatus.NeedMoreData && !complete) break;
-            if (status == OperationStatus.Done) Write(utf16[..rune.EncodeToUtf16(utf16)]);
-            else Write([Replacement]);
+            if (status == OperationStatus.Done) WriteSpelled(utf16[..rune.EncodeToUtf16(utf16)]);
+            else WriteSpelled([Replacement]);
             read += status == OperationStatus.Done ? length : 1;
         }
 
@@ -98,16 +98,31 @@ public sealed class StreamingDetokenizer
 
     private ReadOnlySpan<byte> Pending => CollectionsMarshal.AsSpan(_pendingBytes);
 
-    private void Write(ReadOnlySpan<char> text)
+    private void WritePiece(ReadOnlySpan<char> text)
     {
-        while (_leadingSpaces > 0 && text is [' ', ..])
+        text = DropLeadingSpaces(text);
+        if (text.IsEmpty) return;
+        _leadingSpaces = 0;
+        _output.Append(text).Replace(_rules.SpaceMark, ' ', _output.Length - text.Length, text.Length);
+    }
+
+    /// <summary>Characters spelled in bytes are never marks, and for sentencepiece no leading spaces either.</summary>
+    private void WriteSpelled(ReadOnlySpan<char> text)
+    {
+        if (_rules.WholeByteRuns) text = DropLeadingSpaces(text);
+        if (text.IsEmpty) return;
+        _leadingSpaces = 0;
+        _output.Append(text);
+    }
+
+    private ReadOnlySpan<char> DropLeadingSpaces(ReadOnlySpan<char> text)
+    {
+        while (_leadingSpaces > 0 && !text.IsEmpty && text[0] == _rules.SpaceMark)
         {
             text = text[1..];
             _leadingSpaces--;
         }
 
-        if (text.IsEmpty) return;
-        _leadingSpaces = 0;
-        _output.Append(text);
+        return text;
     }
 }

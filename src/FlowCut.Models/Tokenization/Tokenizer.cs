@@ -1,3 +1,5 @@
+using System.Text;
+
 namespace FlowCut.Models.Tokenization;
 
 /// <summary>
@@ -87,6 +89,7 @@ public sealed class Tokenizer
     /// <summary>Ids of a text in which the texts of special and added tokens stand for those tokens. Nothing is put in front or at the end.</summary>
     public int[] Encode(ReadOnlySpan<char> text)
     {
+        text = ReplaceLoneSurrogates(text);
         var ids = new List<int>();
         foreach (var part in _rawTokens.Split(text))
         {
@@ -101,7 +104,7 @@ public sealed class Tokenizer
     public int[] EncodePlain(ReadOnlySpan<char> text)
     {
         var ids = new List<int>();
-        EncodeNormalized(_parts.Normalizer.Normalize(text), first: true, ids);
+        EncodeNormalized(_parts.Normalizer.Normalize(ReplaceLoneSurrogates(text)), first: true, ids);
         return [.. ids];
     }
 
@@ -153,5 +156,13 @@ public sealed class Tokenizer
             _parts.Encoder.Encode(rest[..length], ids);
             rest = rest[length..];
         }
+    }
+
+    private static ReadOnlySpan<char> ReplaceLoneSurrogates(ReadOnlySpan<char> text)
+    {
+        if (!text.ContainsAnyInRange('\uD800', '\uDFFF')) return text;
+        var result = new StringBuilder(text.Length);
+        foreach (var rune in text.EnumerateRunes()) result.Append(rune);
+        return result.ToString();
     }
 }

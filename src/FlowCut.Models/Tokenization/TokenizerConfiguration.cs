@@ -51,7 +51,7 @@ internal sealed class TokenizerConfiguration
             if (id is null && token.Content == PadToken) continue;
             if (id is null) throw new ModelFormatException(file, $"the special token '{token.Content}' is not in the vocabulary");
             var isSpecial = special.Contains(token.Content);
-            vocabulary.Add(token with { Id = id.Value, Special = isSpecial, Normalized = token.Normalized && !isSpecial && matchNormalized });
+            vocabulary.Add(token with { Id = id.Value, Special = isSpecial, Normalized = token.Normalized && !isSpecial && matchNormalized }, file);
         }
     }
 
@@ -64,6 +64,7 @@ internal sealed class TokenizerConfiguration
         {
             if (file.Find(root, role, "the file") is not { } value) continue;
             var token = ReadToken(file, value, role);
+            if (token.Content.Length == 0) continue;
             _byRole.TryAdd(role, token.Content);
             Declare(file, token);
         }

@@ -80,7 +80,8 @@ internal static class TokenizerJson
         foreach (var item in file.Items(tokens, "added_tokens"))
         {
             var token = ReadAddedToken(file, item, "an added token");
-            vocabulary.Add(token with { Id = file.Number(file.Require(item, "id", "an added token"), $"the id of added token '{token.Content}'") });
+            var id = file.Number(file.Require(item, "id", "an added token"), $"the id of added token '{token.Content}'");
+            vocabulary.Add(token with { Id = id }, file.Path);
         }
     }
 

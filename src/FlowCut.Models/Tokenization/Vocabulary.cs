@@ -34,19 +34,21 @@ internal sealed class Vocabulary
     /// <summary>Adds a token whose text and id are both new.</summary>
     public void Add(string text, int id)
     {
-        CheckId(text, id);
+        CheckId(text, id, _file);
         if (TextOf(id) is { } other) throw new ModelFormatException(_file, $"tokens '{other}' and '{text}' have the same id {id}");
         if (!_ids.TryAdd(text, id)) throw new ModelFormatException(_file, $"token '{text}' occurs twice, with ids {_ids[text]} and {id}");
         SetText(id, text);
     }
 
     /// <summary>Adds a token that is looked for in the text itself; replaces an earlier one with the same text.</summary>
-    public void Add(AddedToken token)
+    /// <param name="token">The token; its id may be another token's.</param>
+    /// <param name="file">The file that declares it, named in errors.</param>
+    public void Add(AddedToken token, string file)
     {
-        CheckId(token.Content, token.Id);
+        CheckId(token.Content, token.Id, file);
         if (_ids.TryGetValue(token.Content, out var id) && id != token.Id)
         {
-            throw new ModelFormatException(_file, $"token '{token.Content}' has id {id} in the vocabulary, but {token.Id} as an added token");
+            throw new ModelFormatException(file, $"token '{token.Content}' has id {id} in the vocabulary, but {token.Id} as an added token");
         }
 
         _ids[token.Content] = token.Id;
@@ -55,11 +57,22 @@ internal sealed class Vocabulary
         else _added[_addedIndices[token.Content]] = token;
     }
 
-    private void CheckId(string text, int id)
+    /// <summary>By id: the text, or null where no token has the id.</summary>
+    public string?[] GetTexts() => [.. _texts];
+
+    /// <summary>By id: whether it is a special token's.</summary>
+    public bool[] GetSpecial()
     {
-        if (text.Length == 0) throw new ModelFormatException(_file, $"the token with id {id} has no text");
+        var special = new bool[_texts.Count];
+        foreach (var token in _added) special[token.Id] |= token.Special;
+        return special;
+    }
+
+    private static void CheckId(string text, int id, string file)
+    {
+        if (text.Length == 0) throw new ModelFormatException(file, $"the token with id {id} has no text");
         if (id is >= 0 and <= BytePairEncoder.MaxTokenId) return;
-        throw new ModelFormatException(_file, $"token '{text}' has id {id}; ids must lie between 0 and {BytePairEncoder.MaxTokenId}");
+        throw new ModelFormatException(file, $"token '{text}' has id {id}; ids must lie between 0 and {BytePairEncoder.MaxTokenId}");
     }
 
     private void SetText(int id, string text)

@@ -1,0 +1,111 @@
+#!/usr/bin/env pwsh
+# The repository's commands; build.sh has the same ones. `./build.ps1 help` lists them.
+# Exit status: 0 done, 1 a step failed, 2 wrong or not yet available command, 3 a tool is missing on this machine.
+[CmdletBinding(PositionalBinding = $false)]
+param(
+    [Parameter(Position = 0)] [string] $Command = '',
+    [Parameter(Position = 1, ValueFromRemainingArguments = $true)] [string[]] $Rest = @()
+)
+
+Set-StrictMode -Version 2
+$ErrorActionPreference = 'Stop'
+$Solution = 'FlowCut.Kernels.sln'
+$MissingTool = 3
+
+# Windows PowerShell 5.1 knows no $IsWindows
+$onWindows = $PSVersionTable.PSEdition -ne 'Core' -or $IsWindows
+if (-not $onWindows) {
+    & bash (Join-Path $PSScriptRoot 'build.sh') $Command @Rest
+    exit $LASTEXITCODE
+}
+
+$env:DOTNET_CLI_TELEMETRY_OPTOUT = '1'
+$env:DOTNET_NOLOGO = '1'
+$env:DOTNET_GENERATE_ASPNET_CERTIFICATE = 'false'
+$env:DOTNET_ADD_GLOBAL_TOOLS_TO_PATH = 'false'
+
+function Show-Usage {
+    @'
+usage: ./build.ps1 COMMAND [ARGUMENTS]
+  demo      build, and ask a FlowCut-pruned LLaVA about a photo
+  test      build, and run all tests                     (arguments go to dotnet test)
+  bench     run the benchmarks                           (arguments go to the benchmark program)
+  publish   compile the flowcut command ahead of time to artifacts/flowcut/
+  format    format the sources                           (--verify-no-changes only checks)
+  gpu-test, gpu-kit, pack                                not yet available
+'@
+}
+
+function Write-Problem([string] $Text) { [Console]::Error.WriteLine($Text) }
+
+function Invoke-Dotnet {
+    & dotnet @args
+    if ($LASTEXITCODE -ne 0) { exit 1 }
+}
+
+function Assert-Sdk {
+    # global.json names the SDK; the command fails if no installed one will do
+    if (Get-Command dotnet -ErrorAction SilentlyContinue) {
+        & dotnet --version *> $null
+        if ($LASTEXITCODE -eq 0) { return }
+    }
+    Write-Problem 'The .NET SDK 10 is needed: winget install Microsoft.DotNet.SDK.10, or see https://dotnet.microsoft.com/download/dotnet/10.0'
+    exit $MissingTool
+}
+
+function Assert-Linker {
+    $where = Join-Path ${env:ProgramFiles(x86)} 'Microsoft Visual Studio\Installer\vswhere.exe'
+    if (Test-Path $where) {
+        $found = & $where -latest -products '*' -requires Microsoft.VisualStudio.Component.VC.Tools.x86.x64 -property installationPath
+        if ($found) { return }
+    }
+    Write-Problem 'Native AOT needs the C++ tools: winget install Microsoft.VisualStudio.2022.BuildTools, with the workload "Desktop development with C++"'
+    exit $MissingTool
+}
+
+function Invoke-Demo {
+    Assert-Sdk
+    New-Item -ItemType Directory -Force artifacts/demo | Out-Null
+    @'
+The demo model has random weights: its words are meaningless. The record of what FlowCut
+kept and dropped, and the timing, are real.
+
+'@
+    Invoke-Dotnet run -c Release --project src/FlowCut.Cli '--' generate --model samples/llava-1.5-tiny `
+        --image samples/pictures/chelsea.png --prompt 'What animal is in the picture?' `
+        --keep 16 --max-tokens 24 --overlay artifacts/demo/kept.png
+    "`nThe patches that were kept: artifacts/demo/kept.png"
+}
+
+Push-Location $PSScriptRoot
+try {
+    switch ($Command) {
+        'demo' { Invoke-Demo }
+        'test' {
+            Assert-Sdk
+            Invoke-Dotnet build $Solution -c Release
+            Invoke-Dotnet test --solution $Solution -c Release --no-build @Rest
+        }
+        'bench' {
+            Assert-Sdk
+            Invoke-Dotnet run -c Release --project bench/FlowCut.Bench '--' @Rest
+        }
+        'publish' {
+            Assert-Sdk
+            Assert-Linker
+            Invoke-Dotnet publish src/FlowCut.Cli -c Release -o artifacts/flowcut @Rest
+            'published: artifacts/flowcut/flowcut.exe'
+        }
+        'format' {
+            Assert-Sdk
+            Invoke-Dotnet format $Solution @Rest
+        }
+        { $_ -in 'gpu-test', 'gpu-kit' } { Write-Problem "not yet: $Command comes with the CUDA backend"; exit 2 }
+        'pack' { Write-Problem 'not yet: there are no packages so far'; exit 2 }
+        { $_ -in 'help', '-h', '--help' } { Show-Usage }
+        default { Write-Problem ((Show-Usage) -join "`n"); exit 2 }
+    }
+}
+finally {
+    Pop-Location
+}

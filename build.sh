@@ -1,0 +1,126 @@
+#!/usr/bin/env bash
+# The repository's commands; build.ps1 has the same ones. `./build.sh help` lists them.
+# Exit status: 0 done, 1 a step failed, 2 wrong or not yet available command, 3 a tool is missing on this machine.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")"
+
+export DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1
+export DOTNET_GENERATE_ASPNET_CERTIFICATE=false DOTNET_ADD_GLOBAL_TOOLS_TO_PATH=false
+
+readonly solution=FlowCut.Kernels.sln
+readonly missing_tool=3
+
+say() { printf '%s\n' "$*" >&2; }
+
+usage() {
+  cat <<'END'
+usage: ./build.sh COMMAND [ARGUMENTS]
+  demo      build, and ask a FlowCut-pruned LLaVA about a photo
+  test      build, and run all tests                     (arguments go to dotnet test)
+  bench     run the benchmarks                           (arguments go to the benchmark program)
+  publish   compile the flowcut command ahead of time to artifacts/flowcut/
+  format    format the sources                           (--verify-no-changes only checks)
+  gpu-test, gpu-kit, pack                                not yet available
+END
+}
+
+# Installs packages with apt where that is possible without asking for a password behind the user's back.
+install_packages() {
+  command -v apt-get >/dev/null || return 1
+  local as_root=()
+  if [ "$(id -u)" -ne 0 ]; then
+    command -v sudo >/dev/null || return 1
+    as_root=(sudo)
+    [ -t 0 ] || as_root=(sudo -n)
+  fi
+  say "installing $* ..."
+  local install=(env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "$@")
+  # bash before 4.4 takes an empty array for an unset one
+  ${as_root[@]+"${as_root[@]}"} "${install[@]}" >&2 2>/dev/null && return
+  ${as_root[@]+"${as_root[@]}"} apt-get update >&2 && ${as_root[@]+"${as_root[@]}"} "${install[@]}" >&2
+}
+
+# global.json names the SDK; the command fails if no installed one will do
+has_sdk() { command -v dotnet >/dev/null && dotnet --version >/dev/null 2>&1; }
+
+need_sdk() {
+  has_sdk && return
+  if [ -x "$HOME/.dotnet/dotnet" ]; then
+    export DOTNET_ROOT="$HOME/.dotnet" PATH="$HOME/.dotnet:$PATH"
+    has_sdk && return
+  fi
+  install_packages dotnet-sdk-10.0 && has_sdk && return
+  say "The .NET SDK 10 is needed: install the package dotnet-sdk-10.0, or see https://dotnet.microsoft.com/download/dotnet/10.0"
+  exit "$missing_tool"
+}
+
+# Native AOT links with clang, or else gcc; the C library's start files and libm must be there too.
+has_linker() {
+  local probe=artifacts/link-probe compiler
+  mkdir -p artifacts
+  for compiler in clang gcc; do
+    command -v "$compiler" >/dev/null || continue
+    # the SDK takes the first one that exists, whether it works or not
+    echo 'int main(void) { return 0; }' | "$compiler" -x c - -o "$probe" -lm 2>/dev/null && rm -f "$probe" && return
+    return 1
+  done
+  return 1
+}
+
+need_linker() {
+  has_linker && return
+  install_packages gcc libc6-dev && has_linker && return
+  say "Native AOT needs a C compiler to link with: install the packages gcc and libc6-dev (macOS: xcode-select --install)"
+  exit "$missing_tool"
+}
+
+demo() {
+  need_sdk
+  mkdir -p artifacts/demo
+  cat <<'END'
+The demo model has random weights: its words are meaningless. The record of what FlowCut
+kept and dropped, and the timing, are real.
+
+END
+  dotnet run -c Release --project src/FlowCut.Cli -- generate --model samples/llava-1.5-tiny \
+    --image samples/pictures/chelsea.png --prompt 'What animal is in the picture?' \
+    --keep 16 --max-tokens 24 --overlay artifacts/demo/kept.png
+  printf '\nThe patches that were kept: artifacts/demo/kept.png\n'
+}
+
+run_tests() {
+  need_sdk
+  dotnet build "$solution" -c Release
+  dotnet test --solution "$solution" -c Release --no-build "$@"
+}
+
+bench() {
+  need_sdk
+  dotnet run -c Release --project bench/FlowCut.Bench -- "$@"
+}
+
+publish() {
+  need_sdk
+  need_linker
+  dotnet publish src/FlowCut.Cli -c Release -o artifacts/flowcut "$@"
+  say "published: artifacts/flowcut/flowcut"
+}
+
+format() {
+  need_sdk
+  dotnet format "$solution" "$@"
+}
+
+command=${1:-}
+[ $# -eq 0 ] || shift
+case "$command" in
+  demo) demo ;;
+  test) run_tests "$@" ;;
+  bench) bench "$@" ;;
+  publish) publish "$@" ;;
+  format) format "$@" ;;
+  gpu-test | gpu-kit) say "not yet: $command comes with the CUDA backend"; exit 2 ;;
+  pack) say "not yet: there are no packages so far"; exit 2 ;;
+  help | -h | --help) usage ;;
+  *) usage >&2; exit 2 ;;
+esac

@@ -1,0 +1,36 @@
+namespace FlowCut.Models.Tokenization;
+
+/// <summary>The result of joining two symbols.</summary>
+/// <param name="Rank">The pair with the lowest rank in the text is joined first; equal ranks go from left to right.</param>
+/// <param name="Id">The joined symbol.</param>
+internal readonly record struct Merge(int Rank, int Id);
+
+/// <summary>Which two neighbouring symbols join into which.</summary>
+internal sealed class MergeTable(int capacity)
+{
+    private readonly Dictionary<ulong, Merge> _merges = new(capacity);
+
+    // the two UTF-16 code units that meet where a merge joins
+    private readonly HashSet<uint> _seams = [];
+
+    /// <summary>Key of two neighbouring symbols.</summary>
+    public static ulong PairOf(int left, int right) => ((ulong)(uint)left << 32) | (uint)right;
+
+    /// <summary>Adds a merge; one that was added before for the same symbols is replaced.</summary>
+    /// <param name="left">Text of the left symbol.</param>
+    /// <param name="right">Text of the right symbol.</param>
+    /// <param name="pair">The two symbols, see <see cref="PairOf"/>.</param>
+    /// <param name="merge">What they become.</param>
+    public void Set(ReadOnlySpan<char> left, ReadOnlySpan<char> right, ulong pair, Merge merge)
+    {
+        _merges[pair] = merge;
+        _seams.Add(SeamOf(left[^1], right[0]));
+    }
+
+    public bool TryGet(ulong pair, out Merge merge) => _merges.TryGetValue(pair, out merge);
+
+    /// <summary>False if no merge ever joins a symbol that ends with <paramref name="left"/> and one that begins with <paramref name="right"/>.</summary>
+    public bool CanJoin(char left, char right) => _seams.Contains(SeamOf(left, right));
+
+    private static uint SeamOf(char left, char right) => ((uint)left << 16) | right;
+}
