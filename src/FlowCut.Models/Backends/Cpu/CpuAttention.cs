@@ -1,108 +1,135 @@
 namespace FlowCut.Models.Backends.Cpu;
 
-/// <summary>Attention by rows: one (sequence, head, query) at a time.</summary>
-internal sealed unsafe class CpuAttention(CpuThreadPool pool) : IParallelJob, IDisposable
+/// <summary>
+/// Attention without an N×N matrix. Sequences of several query rows go in blocks of rows
+/// (<see cref="AttentionBlock"/>), single rows (decoding) in ranges of keys (<see cref="AttentionRange"/>), and what an
+/// export wants of the values in blocks of key rows beside them; all parts of one pass are balanced over the pool together.
+/// </summary>
+internal sealed unsafe class CpuAttention(CpuThreadPool pool, int lanes) : IParallelJob, IDisposable
 {
-    private readonly CpuScratch[] _scratch = CpuScratch.ForWorkers(pool);
-    private AttentionArguments _arguments;
-    private CpuView _query, _key, _value, _output;
-    private CpuView _logProbabilities, _valueProducts, _density, _squaredNorms;
+    private const int MaxBlockRows = 256;
 
+    private readonly CpuScratch[] _scratch = CpuScratch.ForWorkers(pool);
+    private readonly CpuScratch _partials = new();
+    private AttentionPass _pass;
+    private RowBlocks _valueBlocks;
+    private float* _partial;
+    private int _blockRows, _rangeKeys, _blockParts, _rangeParts;
+
+    /// <exception cref="ArgumentException">Shapes disagree, or a sequence lacks the row to export.</exception>
     public void Run(in AttentionArguments arguments)
     {
-        _arguments = arguments;
-        (_query, _key, _value, _output) = (CpuView.Of(arguments.Query, "Query"), CpuView.Of(arguments.Key, "Key"), CpuView.Of(arguments.Value, "Value"), CpuView.Of(arguments.Output, "Output"));
-        if (arguments.Export is { } export)
-        {
-            _logProbabilities = CpuView.Of(export.LogProbabilities, "LogProbabilities");
-            _valueProducts = CpuView.Of(export.ValueProducts, "ValueProducts");
-            _density = CpuView.Of(export.ValueDensity, "ValueDensity");
-            _squaredNorms = CpuView.Of(export.ValueSquaredNorms, "ValueSquaredNorms");
-        }
+        _pass = new AttentionPass(arguments);
+        Plan();
+        _valueBlocks = _pass.Exports ? new RowBlocks(_pass.Keys.Rows, _pass.KeyValueHeads * _pass.HeadSize) : default;
+        _partial = (float*)_partials.Rent((long)_rangeParts * _pass.PartialLength * sizeof(float));
+        pool.Run(this, _blockParts + _rangeParts + _valueBlocks.Count);
+        if (_rangeParts > 0) Merge();
+        _pass = default;
+    }
 
-        pool.Run(this, arguments.Queries.Count * arguments.Heads);
-        if (arguments.Export is not null)
+    /// <summary>Blocks get smaller where there are many threads: rows do not influence each other, so this does not show in the results.</summary>
+    private void Plan()
+    {
+        var panel = 2 * lanes;
+        _blockRows = MaxBlockRows;
+        _rangeKeys = Math.Clamp(131072 / (_pass.KeyValueHeads * _pass.HeadSize), 16, 1024);
+        while (true)
         {
-            for (var i = 0; i < arguments.Queries.Count; i++) ValueStatistics(i);
+            (_blockParts, _rangeParts) = (0, 0);
+            for (var s = 0; s < _pass.Queries.Count; s++)
+            {
+                var rows = _pass.Queries.Length(s);
+                if (rows == 1) _rangeParts += Ranges(s);
+                else _blockParts += Blocks(rows) * _pass.Heads;
+            }
+
+            if (_blockRows <= panel || _blockParts >= 4 * pool.Workers) return;
+            _blockRows = Math.Max(panel, _blockRows / 2);
         }
     }
+
+    private int Blocks(int rows) => (rows + _blockRows - 1) / _blockRows;
+
+    private int Ranges(int sequence) => (_pass.Keys.Length(sequence) + _rangeKeys - 1) / _rangeKeys;
 
     void IParallelJob.Run(int index, int worker)
     {
-        var a = _arguments;
-        var (sequence, head) = Math.DivRem(index, a.Heads);
-        int n = a.Queries.Length(sequence), m = a.Keys.Length(sequence), size = a.HeadSize;
-        int q0 = a.Queries.Start(sequence), k0 = a.Keys.Start(sequence);
-        var keyHead = head * a.KeyValueHeads / a.Heads;
-        var scores = (float*)_scratch[worker].Rent(Math.Max(1, m) * sizeof(float));
-        for (var i = 0; i < n; i++)
+        switch (lanes)
         {
-            var seen = a.Causal ? Math.Clamp(m - n + i + 1, 0, m) : m;
-            var q = _query.Row(q0 + i) + head * size;
-            var o = _output.Row(q0 + i) + head * size;
-            var max = float.NegativeInfinity;
-            for (var j = 0; j < seen; j++)
-            {
-                var k = _key.Row(k0 + j) + keyHead * size;
-                var dot = 0f;
-                for (var d = 0; d < size; d++) dot += q[d] * k[d];
-                scores[j] = dot * a.Scale;
-                max = MathF.Max(max, scores[j]);
-            }
-
-            var sum = 0f;
-            for (var j = 0; j < seen; j++) sum += MathF.Exp(scores[j] - max);
-            if (a.Export is { } export && export.Row == i)
-            {
-                for (var j = 0; j < m; j++)
-                    _logProbabilities.Row(head)[k0 + j] = j < seen ? scores[j] - max - MathF.Log(sum) : float.NegativeInfinity;
-            }
-
-            new Span<float>(o, size).Clear();
-            for (var j = 0; j < seen; j++)
-            {
-                var p = MathF.Exp(scores[j] - max) / sum;
-                var v = _value.Row(k0 + j) + keyHead * size;
-                for (var d = 0; d < size; d++) o[d] += p * v[d];
-            }
+            case 16: Part<Lanes512>(index, worker); break;
+            case 8: Part<Lanes256>(index, worker); break;
+            default: Part<Lanes128>(index, worker); break;
         }
     }
 
-    private void ValueStatistics(int sequence)
+    private void Part<T>(int index, int worker)
+        where T : struct, ILanes<T>
     {
-        var a = _arguments;
-        var first = a.Keys.Start(sequence);
-        var row = _value.Row(first + Math.Max(0, Math.Min(a.Keys.Length(sequence) - 1, a.Export!.Row)));
-        for (var j = first; j < first + a.Keys.Length(sequence); j++)
+        if (index < _blockParts) Block<T>(index, worker);
+        else if (index < _blockParts + _rangeParts) Range<T>(index - _blockParts, worker);
+        else AttentionValues.Run<T>(_pass, _valueBlocks.Start(index - _blockParts - _rangeParts), _valueBlocks.End(index - _blockParts - _rangeParts), _scratch[worker]);
+    }
+
+    private void Block<T>(int index, int worker)
+        where T : struct, ILanes<T>
+    {
+        for (var s = 0; ; s++)
         {
-            var v = _value.Row(j);
-            float squares = 0, density = 0;
-            for (var head = 0; head < a.KeyValueHeads; head++)
+            var rows = _pass.Queries.Length(s);
+            if (rows == 1) continue;
+            var blocks = Blocks(rows);
+            if (index >= blocks * _pass.Heads)
             {
-                var product = 0f;
-                for (var d = 0; d < a.HeadSize; d++)
-                {
-                    product += row[head * a.HeadSize + d] * v[head * a.HeadSize + d];
-                    squares += v[head * a.HeadSize + d] * v[head * a.HeadSize + d];
-                }
-
-                _valueProducts.Row(head)[j] = product;
+                index -= blocks * _pass.Heads;
+                continue;
             }
 
-            for (var d = 0; d < a.HeadSize; d++)
+            // Evenly, by whole panels; causal blocks cost more the later they are, so these start first.
+            var (head, block) = Math.DivRem(index, blocks);
+            block = blocks - 1 - block;
+            var panel = 2 * T.Count;
+            var panels = (rows + panel - 1) / panel;
+            var first = (int)((long)panels * block / blocks) * panel;
+            var end = Math.Min(rows, (int)((long)panels * (block + 1) / blocks) * panel);
+            if (first < end) new AttentionBlock(in _pass, s, head, first, end - first).Run<T>(_scratch[worker]);
+            return;
+        }
+    }
+
+    private void Range<T>(int index, int worker)
+        where T : struct, ILanes<T>
+    {
+        var partial = _partial + (long)index * _pass.PartialLength;
+        for (var s = 0; ; s++)
+        {
+            if (_pass.Queries.Length(s) != 1) continue;
+            var ranges = Ranges(s);
+            if (index < ranges)
             {
-                var total = 0f;
-                for (var head = 0; head < a.KeyValueHeads; head++) total += v[head * a.HeadSize + d];
-                density += MathF.Abs(total / a.KeyValueHeads);
+                var (first, end) = ((int)((long)_pass.Keys.Length(s) * index / ranges), (int)((long)_pass.Keys.Length(s) * (index + 1) / ranges));
+                AttentionRange.Run<T>(_pass, s, first, end - first, partial, _scratch[worker]);
+                return;
             }
 
-            _density.Data[j] = density;
-            _squaredNorms.Data[j] = squares;
+            index -= ranges;
+        }
+    }
+
+    private void Merge()
+    {
+        var partial = _partial;
+        for (var s = 0; s < _pass.Queries.Count; s++)
+        {
+            if (_pass.Queries.Length(s) != 1) continue;
+            AttentionRange.Merge(_pass, s, partial, Ranges(s));
+            partial += (long)Ranges(s) * _pass.PartialLength;
         }
     }
 
     public void Dispose()
     {
         foreach (var scratch in _scratch) scratch.Dispose();
+        _partials.Dispose();
     }
 }

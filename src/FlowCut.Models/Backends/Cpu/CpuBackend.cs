@@ -27,13 +27,18 @@ public sealed class CpuBackend : Backend
 
     /// <param name="workers">Threads that compute, the calling one included.</param>
     public CpuBackend(int workers)
+        : this(workers, LaneWidth.Widest) { }
+
+    /// <param name="workers">Threads that compute, the calling one included.</param>
+    /// <param name="lanes">Register width to compute with: 16, 8 or 4 single-precision numbers.</param>
+    internal CpuBackend(int workers, int lanes)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(workers, 1);
         _pool = new CpuThreadPool(workers);
         _linear = new CpuLinear(_pool);
         _layerNorm = new CpuLayerNorm(_pool);
         _rmsNorm = new CpuRmsNorm(_pool);
-        _attention = new CpuAttention(_pool);
+        _attention = new CpuAttention(_pool, lanes);
         _rotary = new CpuRotary(_pool);
         _gatedSilu = new CpuGatedSilu(_pool);
         _flowScore = new CpuFlowScore(_pool);

@@ -11,7 +11,7 @@ internal readonly struct RowBlocks(int rows, int columns)
     private readonly int _rows = rows;
     private readonly int _size = Math.Max(1, ElementsPerBlock / Math.Max(1, columns));
 
-    public int Count => (int)(((long)_rows + _size - 1) / Math.Max(1, _size));
+    public int Count => _rows == 0 ? 0 : (int)(((long)_rows + _size - 1) / _size);
 
     public int Start(int block) => block * _size;
 
