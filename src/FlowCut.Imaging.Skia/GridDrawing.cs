@@ -6,15 +6,13 @@ namespace FlowCut.Imaging.Skia;
 /// <summary>Lays the patch grid on a picture that is drawn large enough to look at.</summary>
 internal sealed class GridDrawing : IDisposable
 {
-    private const int LongestSide = 896;
-
     private readonly PatchGrid _grid;
     private readonly float _scale;
 
-    public GridDrawing(RgbImage picture, PatchGrid grid)
+    public GridDrawing(RgbImage picture, PatchGrid grid, int longestSide)
     {
         _grid = grid;
-        _scale = (float)LongestSide / Math.Max(picture.Width, picture.Height);
+        _scale = (float)longestSide / Math.Max(picture.Width, picture.Height);
         Bitmap = new SKBitmap(new SKImageInfo(
             Math.Max(1, (int)MathF.Round(picture.Width * _scale)), Math.Max(1, (int)MathF.Round(picture.Height * _scale)), SKColorType.Rgba8888, SKAlphaType.Opaque));
         Canvas = new SKCanvas(Bitmap);

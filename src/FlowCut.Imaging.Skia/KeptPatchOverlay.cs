@@ -17,12 +17,12 @@ public static class KeptPatchOverlay
     /// <param name="picture">The original picture.</param>
     /// <param name="grid">How the patches lie on it.</param>
     /// <param name="kept">Patch numbers.</param>
-    /// <returns>A picture whose longest side has 896 pixels.</returns>
-    public static RgbImage Draw(RgbImage picture, PatchGrid grid, IReadOnlyList<int> kept)
+    /// <param name="longestSide">Of the result, in pixels.</param>
+    public static RgbImage Draw(RgbImage picture, PatchGrid grid, IReadOnlyList<int> kept, int longestSide = 896)
     {
         ArgumentNullException.ThrowIfNull(kept);
-        using var bright = new GridDrawing(picture, grid);
-        using var drawing = new GridDrawing(picture, grid);
+        using var bright = new GridDrawing(picture, grid, longestSide);
+        using var drawing = new GridDrawing(picture, grid, longestSide);
         using var image = SKImage.FromBitmap(bright.Bitmap);
         using var dim = new SKPaint { ColorFilter = SKColorFilter.CreateColorMatrix(s_dimmed) };
         using var outline = new SKPaint { Style = SKPaintStyle.Stroke, StrokeWidth = 1.5f, Color = new SKColor(255, 205, 60), IsAntialias = true };

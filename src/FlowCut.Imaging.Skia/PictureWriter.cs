@@ -3,7 +3,7 @@ using SkiaSharp;
 
 namespace FlowCut.Imaging.Skia;
 
-/// <summary>Writes pictures as PNG.</summary>
+/// <summary>Encodes pictures, and writes them as PNG files.</summary>
 public static class PictureWriter
 {
     /// <summary>Writes the file whole or not at all.</summary>
@@ -24,11 +24,17 @@ public static class PictureWriter
         }
     }
 
-    public static byte[] EncodePng(RgbImage picture)
+    /// <summary>Lossless.</summary>
+    public static byte[] EncodePng(RgbImage picture) => Encode(picture, SKEncodedImageFormat.Png, 100);
+
+    /// <summary>Small enough to put into a page.</summary>
+    public static byte[] EncodeWebp(RgbImage picture) => Encode(picture, SKEncodedImageFormat.Webp, 80);
+
+    private static byte[] Encode(RgbImage picture, SKEncodedImageFormat format, int quality)
     {
         ArgumentNullException.ThrowIfNull(picture);
         using var bitmap = Bitmaps.From(picture);
-        using var data = bitmap.Encode(SKEncodedImageFormat.Png, 100);
+        using var data = bitmap.Encode(format, quality);
         return data.ToArray();
     }
 }

@@ -12,10 +12,11 @@ public static class ScoreMap
     /// <param name="picture">The original picture.</param>
     /// <param name="grid">How the patches lie on it.</param>
     /// <param name="scores">One per patch; NaN: dropped already, drawn dark.</param>
-    public static RgbImage Draw(RgbImage picture, PatchGrid grid, IReadOnlyList<float> scores)
+    /// <param name="longestSide">Of the result, in pixels.</param>
+    public static RgbImage Draw(RgbImage picture, PatchGrid grid, IReadOnlyList<float> scores, int longestSide = 896)
     {
         ArgumentNullException.ThrowIfNull(scores);
-        using var drawing = new GridDrawing(picture, grid);
+        using var drawing = new GridDrawing(picture, grid, longestSide);
         // by rank: one outlier would leave a linear map without contrast
         var sorted = scores.Where(s => !float.IsNaN(s)).Order().ToArray();
         using var paint = new SKPaint();

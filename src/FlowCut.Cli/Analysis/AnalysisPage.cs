@@ -12,6 +12,9 @@ namespace FlowCut.Cli.Analysis;
 /// </summary>
 internal sealed class AnalysisPage(string pictureName, RgbImage picture, string? prompt, string folder)
 {
+    /// <summary>Pixels: twice what the page shows, for dense screens.</summary>
+    private const int LargeSide = 960, SmallSide = 420;
+
     private const string Style = """
         body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 1180px; padding: 0 1rem; color: #1d2429; background: #fff; }
         h1 { font-size: 1.5rem; } h2 { font-size: 1.2rem; margin-top: 2.5rem; border-top: 1px solid #d5dbe0; padding-top: 1rem; } h3 { font-size: 1rem; }
@@ -54,11 +57,11 @@ internal sealed class AnalysisPage(string pictureName, RgbImage picture, string?
         _html.Append($"<h2>{Text(run.Method)}, {run.Keep} tokens kept</h2>");
         if (run.Answer is not null) _html.Append($"<blockquote>{Text(run.Answer)}</blockquote>");
         _html.Append("<div class=\"row\">");
-        Figure("large", $"{stem}-kept.png", KeptPatchOverlay.Draw(picture, run.Grid, run.Record.Kept), $"kept: {run.Record.Kept.Length} of {run.Record.Patches}");
+        Figure("large", $"{stem}-kept.png", KeptPatchOverlay.Draw(picture, run.Grid, run.Record.Kept, LargeSide), $"kept: {run.Record.Kept.Length} of {run.Record.Patches}");
         _html.Append("</div><h3>After each pruning event</h3><div class=\"row\">");
         var events = run.Record.Layers.Where(l => l.Kept is not null).ToList();
         foreach (var layer in events)
-            Figure("small", $"{stem}-layer{layer.Layer:00}-kept.png", KeptPatchOverlay.Draw(picture, run.Grid, layer.Kept!), $"layer {layer.Layer}: {layer.Alive} → {layer.Kept!.Length}");
+            Figure("small", $"{stem}-layer{layer.Layer:00}-kept.png", KeptPatchOverlay.Draw(picture, run.Grid, layer.Kept!, SmallSide), $"layer {layer.Layer}: {layer.Alive} → {layer.Kept!.Length}");
         _html.Append("</div><h3>What decided</h3>");
         foreach (var layer in events.Where((_, i) => i == 0 || i == events.Count / 2 || i == events.Count - 1).DistinctBy(l => l.Layer)) ScoreMaps(run, stem, layer);
         Table(run);
@@ -77,7 +80,7 @@ internal sealed class AnalysisPage(string pictureName, RgbImage picture, string?
             var map = new float[run.Record.Patches];
             Array.Fill(map, float.NaN);
             for (var i = 0; i < alive.Length; i++) map[alive[i]] = values[i];
-            Figure("small", $"{stem}-layer{layer.Layer:00}-{name.Replace(' ', '-').ToLowerInvariant()}.png", ScoreMap.Draw(picture, run.Grid, map), name);
+            Figure("small", $"{stem}-layer{layer.Layer:00}-{name.Replace(' ', '-').ToLowerInvariant()}.png", ScoreMap.Draw(picture, run.Grid, map, SmallSide), name);
         }
 
         _html.Append("</div>");
@@ -94,7 +97,7 @@ internal sealed class AnalysisPage(string pictureName, RgbImage picture, string?
     private void Figure(string size, string file, RgbImage image, string caption)
     {
         PictureWriter.SavePng(image, Path.Combine(folder, file));
-        _html.Append($"<figure class=\"{size}\"><img alt=\"{Text(caption)}\" src=\"data:image/png;base64,{Convert.ToBase64String(PictureWriter.EncodePng(image))}\"><figcaption>{Text(caption)}</figcaption></figure>");
+        _html.Append($"<figure class=\"{size}\"><img alt=\"{Text(caption)}\" src=\"data:image/webp;base64,{Convert.ToBase64String(PictureWriter.EncodeWebp(image))}\"><figcaption>{Text(caption)}</figcaption></figure>");
     }
 
     private static List<(double X, double Y)> Alive(AnalysisRun run)
