@@ -14,8 +14,15 @@ internal sealed unsafe class CpuFlowScore(CpuThreadPool pool) : IParallelJob, ID
     private CpuView _logProbabilities, _valueProducts, _density, _squaredNorms;
     private CpuView _attention, _semantic, _scores, _cumulative;
 
+    /// <exception cref="ArgumentException">Shapes disagree, no criterion is chosen, or the weight is not in [0, 1].</exception>
     public void Run(in FlowScoreArguments arguments)
     {
+        if ((arguments.Criteria & Criteria.All) == 0 || (arguments.Criteria & ~Criteria.All) != 0)
+            throw new ArgumentException($"'{arguments.Criteria}' names no criterion to score by.", nameof(arguments));
+        if (arguments.EmaWeight is { } weight && !(weight >= 0 && weight <= 1))
+            throw new ArgumentException($"The weight of the new score is {weight}, it must lie in [0, 1].", nameof(arguments));
+        if (arguments.EntropyRatios.Length < arguments.Keys.Count)
+            throw new ArgumentException($"There is room for {arguments.EntropyRatios.Length} entropy ratios, there are {arguments.Keys.Count} sequences.", nameof(arguments));
         _arguments = arguments;
         var keys = arguments.Keys.Rows;
         _logProbabilities = CpuView.Of(arguments.Export.LogProbabilities, arguments.Heads, keys, nameof(AttentionExport.LogProbabilities));
@@ -149,8 +156,9 @@ internal sealed unsafe class CpuFlowScore(CpuThreadPool pool) : IParallelJob, ID
     private void Fuse(int start, ReadOnlySpan<double> attention, double attentionSum, ReadOnlySpan<double> semantic, double semanticSum)
     {
         var criteria = _arguments.Criteria;
-        var useAttention = criteria.HasFlag(Criteria.Attention) && attentionSum != 0;
-        var useSemantic = criteria.HasFlag(Criteria.Semantic) && semanticSum != 0;
+        var useAttention = (criteria & Criteria.Attention) != 0 && attentionSum != 0;
+        var useSemantic = (criteria & Criteria.Semantic) != 0 && semanticSum != 0;
+        var useDensity = (criteria & Criteria.Density) != 0;
         var densityAlone = criteria == Criteria.Density;
         double weight = _arguments.EmaWeight ?? 1;
         _scores.Data[start] = _cumulative.Data[start] = 0;
@@ -160,7 +168,7 @@ internal sealed unsafe class CpuFlowScore(CpuThreadPool pool) : IParallelJob, ID
             var score = densityAlone ? 1.0 : 0.0;
             if (useAttention) score += attention[i] / attentionSum;
             if (useSemantic) score += semantic[i] / semanticSum;
-            if (criteria.HasFlag(Criteria.Density)) score *= _density.Data[column];
+            if (useDensity) score *= _density.Data[column];
             _scores.Data[column] = (float)score;
             _cumulative.Data[column] = (float)(_arguments.EmaWeight is null ? score : (1 - weight) * _cumulative.Data[column] + weight * score);
         }
