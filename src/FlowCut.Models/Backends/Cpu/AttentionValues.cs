@@ -29,17 +29,6 @@ internal static unsafe class AttentionValues
         }
 
         pass.ValueSquaredNorms.Data[row] = LaneRow.Dot<T>(value, value, pass.KeyValueHeads * size);
-        pass.ValueDensity.Data[row] = SumOfMagnitudes<T>(total, size) / pass.KeyValueHeads;
-    }
-
-    private static float SumOfMagnitudes<T>(float* x, int n)
-        where T : struct, ILanes<T>
-    {
-        var sum = T.All(0);
-        var i = 0;
-        for (; i + T.Count <= n; i += T.Count) sum += T.Abs(T.Load(x + i));
-        var total = T.Sum(sum);
-        for (; i < n; i++) total += MathF.Abs(x[i]);
-        return total;
+        pass.ValueDensity.Data[row] = LaneRow.SumOfMagnitudes<T>(total, size) / pass.KeyValueHeads;
     }
 }

@@ -36,11 +36,11 @@ public sealed class CpuBackend : Backend
         ArgumentOutOfRangeException.ThrowIfLessThan(workers, 1);
         _pool = new CpuThreadPool(workers);
         _linear = new CpuLinear(_pool);
-        _layerNorm = new CpuLayerNorm(_pool);
-        _rmsNorm = new CpuRmsNorm(_pool);
+        _layerNorm = new CpuLayerNorm(_pool, lanes);
+        _rmsNorm = new CpuRmsNorm(_pool, lanes);
         _attention = new CpuAttention(_pool, lanes);
-        _rotary = new CpuRotary(_pool);
-        _gatedSilu = new CpuGatedSilu(_pool);
+        _rotary = new CpuRotary(_pool, lanes);
+        _gatedSilu = new CpuGatedSilu(_pool, lanes);
         _flowScore = new CpuFlowScore(_pool);
     }
 

@@ -15,8 +15,13 @@ internal sealed unsafe class CpuFlowScore(CpuThreadPool pool) : IParallelJob, ID
     private CpuView _attention, _semantic, _scores, _cumulative;
     private double[] _entropyRatios = [];
 
+    /// <exception cref="ArgumentException">Shapes disagree, no criterion is chosen, or the weight is not in [0, 1].</exception>
     public void Run(in FlowScoreArguments arguments)
     {
+        if ((arguments.Criteria & Criteria.All) == 0 || (arguments.Criteria & ~Criteria.All) != 0)
+            throw new ArgumentException($"'{arguments.Criteria}' names no criterion to score by.", nameof(arguments));
+        if (arguments.EmaWeight is { } weight && !(weight >= 0 && weight <= 1))
+            throw new ArgumentException($"The weight of the new score is {weight}, it must lie in [0, 1].", nameof(arguments));
         _arguments = arguments;
         var keys = arguments.Keys.Rows;
         _logProbabilities = CpuView.Of(arguments.Export.LogProbabilities, arguments.Heads, keys, nameof(AttentionExport.LogProbabilities));
@@ -152,8 +157,9 @@ internal sealed unsafe class CpuFlowScore(CpuThreadPool pool) : IParallelJob, ID
     private bool Fuse(int start, ReadOnlySpan<double> attention, double attentionSum, ReadOnlySpan<double> semantic, double semanticSum)
     {
         var criteria = _arguments.Criteria;
-        var useAttention = criteria.HasFlag(Criteria.Attention) && attentionSum != 0;
-        var useSemantic = criteria.HasFlag(Criteria.Semantic) && semanticSum != 0;
+        var useAttention = (criteria & Criteria.Attention) != 0 && attentionSum != 0;
+        var useSemantic = (criteria & Criteria.Semantic) != 0 && semanticSum != 0;
+        var useDensity = (criteria & Criteria.Density) != 0;
         var densityAlone = criteria == Criteria.Density;
         double weight = _arguments.EmaWeight ?? 1;
         _scores.Data[start] = 0;
@@ -165,7 +171,7 @@ internal sealed unsafe class CpuFlowScore(CpuThreadPool pool) : IParallelJob, ID
             var score = densityAlone ? 1.0 : 0.0;
             if (useAttention) score += attention[i] / attentionSum;
             if (useSemantic) score += semantic[i] / semanticSum;
-            if (criteria.HasFlag(Criteria.Density)) score *= _density.Data[column];
+            if (useDensity) score *= _density.Data[column];
             areNumbers &= !double.IsNaN(score);
             _scores.Data[column] = (float)score;
             _cumulative.Data[column] = (float)(_arguments.EmaWeight is null ? score : (1 - weight) * _cumulative.Data[column] + weight * score);

@@ -1,7 +1,7 @@
 namespace FlowCut.Models.Backends.Cpu;
 
 /// <summary>y = silu(gate)·up, silu(x) = x/(1 + e⁻ˣ); gate [m, n] and up [m, n] lie side by side in each row.</summary>
-internal sealed unsafe class CpuGatedSilu(CpuThreadPool pool) : IParallelJob
+internal sealed unsafe class CpuGatedSilu(CpuThreadPool pool, int lanes) : IParallelJob
 {
     private CpuView _gateUp, _y;
     private RowBlocks _blocks;
@@ -15,12 +15,34 @@ internal sealed unsafe class CpuGatedSilu(CpuThreadPool pool) : IParallelJob
 
     void IParallelJob.Run(int index, int worker)
     {
-        for (var row = _blocks.Start(index); row < _blocks.End(index); row++)
-            Row(_gateUp.Row(row), _gateUp.Row(row) + _y.Columns, _y.Row(row), _y.Columns);
+        switch (lanes)
+        {
+            case 16: Block<Lanes512>(index); break;
+            case 8: Block<Lanes256>(index); break;
+            default: Block<Lanes128>(index); break;
+        }
     }
 
-    private static void Row(float* gate, float* up, float* y, int n)
+    private void Block<T>(int index)
+        where T : struct, ILanes<T>
     {
-        for (var i = 0; i < n; i++) y[i] = gate[i] / (1 + MathF.Exp(-gate[i])) * up[i];
+        for (var row = _blocks.Start(index); row < _blocks.End(index); row++)
+            Row<T>(_gateUp.Row(row), _gateUp.Row(row) + _y.Columns, _y.Row(row), _y.Columns);
+    }
+
+    private static void Row<T>(float* gate, float* up, float* y, int n)
+        where T : struct, ILanes<T>
+    {
+        T zero = T.All(0), one = T.All(1);
+        var i = 0;
+        for (; i + T.Count <= n; i += T.Count)
+        {
+            var g = T.Load(gate + i);
+            // e^−|g| cannot overflow; x/(1 + e⁻ˣ) = x·eˣ/(1 + eˣ).
+            var e = Lanes.Exp(zero - T.Abs(g));
+            T.Store(T.WhereLess(g, zero, g * e, g) / (one + e) * T.Load(up + i), y + i);
+        }
+
+        for (; i < n; i++) y[i] = gate[i] / (1 + MathF.Exp(-gate[i])) * up[i];
     }
 }

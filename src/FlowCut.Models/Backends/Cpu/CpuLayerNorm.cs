@@ -1,7 +1,7 @@
 namespace FlowCut.Models.Backends.Cpu;
 
 /// <summary>y = (x − mean)/√(var + ε)·weight + bias per row, the variance from the differences (two passes). y may be x.</summary>
-internal sealed unsafe class CpuLayerNorm(CpuThreadPool pool) : IParallelJob
+internal sealed unsafe class CpuLayerNorm(CpuThreadPool pool, int lanes) : IParallelJob
 {
     private CpuView _x, _weight, _bias, _y;
     private float _epsilon;
@@ -16,18 +16,31 @@ internal sealed unsafe class CpuLayerNorm(CpuThreadPool pool) : IParallelJob
 
     void IParallelJob.Run(int index, int worker)
     {
-        for (var row = _blocks.Start(index); row < _blocks.End(index); row++)
-            Row(_x.Row(row), _weight.Data, _bias.Data, _epsilon, _y.Row(row), _x.Columns);
+        switch (lanes)
+        {
+            case 16: Block<Lanes512>(index); break;
+            case 8: Block<Lanes256>(index); break;
+            default: Block<Lanes128>(index); break;
+        }
     }
 
-    private static void Row(float* x, float* weight, float* bias, float epsilon, float* y, int n)
+    private void Block<T>(int index)
+        where T : struct, ILanes<T>
     {
-        var sum = 0f;
-        for (var i = 0; i < n; i++) sum += x[i];
-        var mean = sum / n;
-        var squares = 0f;
-        for (var i = 0; i < n; i++) squares += (x[i] - mean) * (x[i] - mean);
-        var scale = 1 / MathF.Sqrt(squares / n + epsilon);
-        for (var i = 0; i < n; i++) y[i] = (x[i] - mean) * scale * weight[i] + bias[i];
+        for (var row = _blocks.Start(index); row < _blocks.End(index); row++)
+            Row<T>(_x.Row(row), _weight.Data, _bias.Data, _epsilon, _y.Row(row), _x.Columns);
+    }
+
+    private static void Row<T>(float* x, float* weight, float* bias, float epsilon, float* y, int n)
+        where T : struct, ILanes<T>
+    {
+        var mean = LaneRow.Sum<T>(x, n) / n;
+        var variance = LaneRow.SquaredDistance<T>(x, mean, n) / n;
+        var scale = 1 / MathF.Sqrt(variance + epsilon);
+        T means = T.All(mean), scales = T.All(scale);
+        var i = 0;
+        for (; i + T.Count <= n; i += T.Count)
+            T.Store(T.MultiplyAdd((T.Load(x + i) - means) * scales, T.Load(weight + i), T.Load(bias + i)), y + i);
+        for (; i < n; i++) y[i] = (x[i] - mean) * scale * weight[i] + bias[i];
     }
 }

@@ -1,7 +1,7 @@
 namespace FlowCut.Models.Backends.Cpu;
 
 /// <summary>y = x/√(mean(x²) + ε)·weight per row. y may be x.</summary>
-internal sealed unsafe class CpuRmsNorm(CpuThreadPool pool) : IParallelJob
+internal sealed unsafe class CpuRmsNorm(CpuThreadPool pool, int lanes) : IParallelJob
 {
     private CpuView _x, _weight, _y;
     private float _epsilon;
@@ -16,15 +16,28 @@ internal sealed unsafe class CpuRmsNorm(CpuThreadPool pool) : IParallelJob
 
     void IParallelJob.Run(int index, int worker)
     {
-        for (var row = _blocks.Start(index); row < _blocks.End(index); row++)
-            Row(_x.Row(row), _weight.Data, _epsilon, _y.Row(row), _x.Columns);
+        switch (lanes)
+        {
+            case 16: Block<Lanes512>(index); break;
+            case 8: Block<Lanes256>(index); break;
+            default: Block<Lanes128>(index); break;
+        }
     }
 
-    private static void Row(float* x, float* weight, float epsilon, float* y, int n)
+    private void Block<T>(int index)
+        where T : struct, ILanes<T>
     {
-        var squares = 0f;
-        for (var i = 0; i < n; i++) squares += x[i] * x[i];
-        var scale = 1 / MathF.Sqrt(squares / n + epsilon);
-        for (var i = 0; i < n; i++) y[i] = x[i] * scale * weight[i];
+        for (var row = _blocks.Start(index); row < _blocks.End(index); row++)
+            Row<T>(_x.Row(row), _weight.Data, _epsilon, _y.Row(row), _x.Columns);
+    }
+
+    private static void Row<T>(float* x, float* weight, float epsilon, float* y, int n)
+        where T : struct, ILanes<T>
+    {
+        var scale = 1 / MathF.Sqrt(LaneRow.SquaredDistance<T>(x, 0, n) / n + epsilon);
+        var scales = T.All(scale);
+        var i = 0;
+        for (; i + T.Count <= n; i += T.Count) T.Store(T.Load(x + i) * scales * T.Load(weight + i), y + i);
+        for (; i < n; i++) y[i] = x[i] * scale * weight[i];
     }
 }

@@ -33,4 +33,56 @@ internal static unsafe class LaneRow
         for (; i + T.Count <= n; i += T.Count) T.Store(T.MultiplyAdd(T.Load(x + i), all, T.Load(y + i)), y + i);
         for (; i < n; i++) y[i] += factor * x[i];
     }
+
+    public static float Sum<T>(float* x, int n)
+        where T : struct, ILanes<T>
+    {
+        T even = T.All(0), odd = T.All(0);
+        var i = 0;
+        for (; i + 2 * T.Count <= n; i += 2 * T.Count)
+        {
+            even += T.Load(x + i);
+            odd += T.Load(x + i + T.Count);
+        }
+
+        for (; i + T.Count <= n; i += T.Count) even += T.Load(x + i);
+        var sum = T.Sum(even + odd);
+        for (; i < n; i++) sum += x[i];
+        return sum;
+    }
+
+    /// <summary>Σ (x − center)².</summary>
+    public static float SquaredDistance<T>(float* x, float center, int n)
+        where T : struct, ILanes<T>
+    {
+        T even = T.All(0), odd = T.All(0), centers = T.All(center);
+        var i = 0;
+        for (; i + 2 * T.Count <= n; i += 2 * T.Count)
+        {
+            T a = T.Load(x + i) - centers, b = T.Load(x + i + T.Count) - centers;
+            even = T.MultiplyAdd(a, a, even);
+            odd = T.MultiplyAdd(b, b, odd);
+        }
+
+        for (; i + T.Count <= n; i += T.Count)
+        {
+            var a = T.Load(x + i) - centers;
+            even = T.MultiplyAdd(a, a, even);
+        }
+
+        var sum = T.Sum(even + odd);
+        for (; i < n; i++) sum += (x[i] - center) * (x[i] - center);
+        return sum;
+    }
+
+    public static float SumOfMagnitudes<T>(float* x, int n)
+        where T : struct, ILanes<T>
+    {
+        var sum = T.All(0);
+        var i = 0;
+        for (; i + T.Count <= n; i += T.Count) sum += T.Abs(T.Load(x + i));
+        var total = T.Sum(sum);
+        for (; i < n; i++) total += MathF.Abs(x[i]);
+        return total;
+    }
 }
