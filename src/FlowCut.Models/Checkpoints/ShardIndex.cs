@@ -23,7 +23,8 @@ internal static class ShardIndex
     /// <exception cref="ModelFormatException">The index or a shard is damaged, missing, or outside the folder.</exception>
     public static Checkpoint Open(string path, Func<string, string?, Checkpoint> openShard)
     {
-        var weightMap = Read(path);
+        Dictionary<string, string> weightMap;
+        using (var index = MappedFile.Open(path)) weightMap = Read(index);
         var folder = Path.GetDirectoryName(Path.GetFullPath(path))!;
         var shards = new Dictionary<string, Checkpoint>(StringComparer.Ordinal);
         try
@@ -53,9 +54,9 @@ internal static class ShardIndex
     }
 
     /// <returns>Tensor → file.</returns>
-    internal static Dictionary<string, string> Read(string path)
+    internal static Dictionary<string, string> Read(MappedFile file)
     {
-        using var file = MappedFile.Open(path);
+        var path = file.Path;
         if (file.Length > MaxIndexLength) throw new ModelFormatException(path, $"the index has {file.Length} bytes, the limit is {MaxIndexLength}");
         var json = file.Read(0, (int)file.Length, "the index");
         if (!Utf8.IsValid(json)) throw new ModelFormatException(path, "the index is not valid UTF-8");
