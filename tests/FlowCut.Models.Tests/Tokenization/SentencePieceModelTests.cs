@@ -14,8 +14,8 @@ public class SentencePieceModelTests
     [Fact]
     public void A_user_defined_piece_is_taken_whole_and_does_not_merge()
     {
-        // '▁th' is 572, 'e' 842; without the piece 'eth' the text would be '▁the', 't', 'he'
-        var tokenizer = Load([.. Golden, .. PieceField("eth", UserDefinedPiece), .. PieceField("the cat", UserDefinedPiece)]);
+        // '▁th' is 572, 'e' 842; without the piece 'eth' the text would be '▁the', 't', 'he'; 'ethe' is never formed
+        var tokenizer = Load([.. Golden, .. PieceField("eth", UserDefinedPiece), .. PieceField("the cat", UserDefinedPiece), .. PieceField("ethe", NormalPiece, 1f)]);
         Assert.Equal([572, 1000, 842], tokenizer.EncodePlain("thethe"));
         Assert.Equal([841, 1000, 1000, 842], tokenizer.EncodePlain("ethethe"));
         Assert.Equal("ethethe", tokenizer.Decode([841, 1000, 1000, 842], skipSpecial: false));

@@ -67,6 +67,14 @@ public class TokenizerJsonTests
     }
 
     [Fact]
+    public void Only_the_beginning_of_the_whole_text_is_the_first_piece()
+    {
+        var tokenizer = Load(root => UseMetaspace(root, "first", split: false), Added(1002, "cat", ("normalized", true)));
+        Assert.Equal([1002, 844], tokenizer.Encode("cata"));
+        Assert.Equal([261, 1002, 844, 1, 844], tokenizer.Encode("acata<s>a"));
+    }
+
+    [Fact]
     public void Metaspace_may_cut_the_text_at_its_marks()
     {
         var whole = Load(root => UseMetaspace(root, "always", split: false));
