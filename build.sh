@@ -18,7 +18,7 @@ usage: ./build.sh COMMAND [ARGUMENTS]
   demo      build, and ask a FlowCut-pruned LLaVA about a photo
   test      build, and run all tests                     (arguments go to dotnet test)
   bench     run the benchmarks                           (arguments go to the benchmark program)
-  publish   compile the flowcut command ahead of time to artifacts/flowcut/
+  publish   the self-contained flowcut command in artifacts/flowcut/ (arguments go to dotnet publish)
   format    format the sources                           (--verify-no-changes only checks)
   gpu-test, gpu-kit, pack                                not yet available
 END
@@ -54,26 +54,6 @@ need_sdk() {
   exit "$missing_tool"
 }
 
-# Native AOT links with clang, or else gcc; the C library's start files and libm must be there too.
-has_linker() {
-  local probe=artifacts/link-probe compiler
-  mkdir -p artifacts
-  for compiler in clang gcc; do
-    command -v "$compiler" >/dev/null || continue
-    # the SDK takes the first one that exists, whether it works or not
-    echo 'int main(void) { return 0; }' | "$compiler" -x c - -o "$probe" -lm 2>/dev/null && rm -f "$probe" && return
-    return 1
-  done
-  return 1
-}
-
-need_linker() {
-  has_linker && return
-  install_packages gcc libc6-dev && has_linker && return
-  say "Native AOT needs a C compiler to link with: install the packages gcc and libc6-dev (macOS: xcode-select --install)"
-  exit "$missing_tool"
-}
-
 demo() {
   need_sdk
   mkdir -p artifacts/demo
@@ -101,8 +81,8 @@ bench() {
 
 publish() {
   need_sdk
-  need_linker
-  dotnet publish src/FlowCut.Cli -c Release -o artifacts/flowcut "$@"
+  # a self-contained command is for one system and architecture: this one, unless the arguments name another
+  dotnet publish src/FlowCut.Cli -c Release --use-current-runtime -o artifacts/flowcut "$@"
   say "published: artifacts/flowcut/flowcut"
 }
 

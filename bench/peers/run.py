@@ -3,7 +3,8 @@
 python3 run.py clip --ours "CMD" --out clip.json
 python3 run.py prefill --tokens 616 --layers 2 --ours "CMD" --also "pruned to 64=CMD" --out prefill.json
 
-CMD is a process that speaks the protocol of peer.py. Without --ours the peers are timed alone.
+CMD is a process that speaks the protocol of peer.py, started in the repository root. Without --ours the peers are
+timed alone.
 """
 import argparse
 import datetime
@@ -18,7 +19,10 @@ import time
 
 import peer
 
-HERE = pathlib.Path(__file__).resolve().parent
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+# relative to ROOT, so that a recorded command works in any checkout
+FOLDER = "bench/peers"
+ORT_PEER = f"{FOLDER}/OnnxRuntimePeer/bin/Release/net10.0/OnnxRuntimePeer.dll"
 # Debian's python3-torch belongs to the distribution's interpreter
 PYTHON = "/usr/bin/python3" if pathlib.Path("/usr/bin/python3").exists() else sys.executable
 # Thread pools spin for a while after their work: the next peer starts when they sleep.
@@ -31,7 +35,9 @@ class Process:
     def __init__(self, name, command):
         self.name, self.command = name, command
         self.times = []
-        self.child = subprocess.Popen(shlex.split(command), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.child = subprocess.Popen(
+            shlex.split(command), cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
 
     def read(self):
         line = self.child.stdout.readline()
@@ -75,7 +81,7 @@ def machine():
         "memory": field("/proc/meminfo", "MemTotal"),
         "system": f"{platform.system()} {platform.release()}",
         "date": datetime.date.today().isoformat(),
-        "load_average": os.getloadavg()[0],
+        "load_average_before": round(os.getloadavg()[0], 2),
     }
 
 
@@ -87,12 +93,11 @@ def peers_of(options):
         if not separator:
             raise SystemExit(f"--also takes NAME=CMD, not {text!r}")
         named.append((name, command))
-    torch_script = f"{PYTHON} {HERE / (options.suite + '_torch.py')} --serve"
+    torch_script = f"{PYTHON} {FOLDER}/{options.suite}_torch.py --serve"
     if options.suite == "clip":
-        dll = HERE / "OnnxRuntimePeer/bin/Release/net10.0/OnnxRuntimePeer.dll"
-        if not dll.exists():
+        if not (ROOT / ORT_PEER).exists():
             raise SystemExit("the ONNX Runtime peer is not built: dotnet build -c Release bench/peers/OnnxRuntimePeer")
-        named += [("onnxruntime", f"dotnet {dll} --serve"), ("torch", torch_script)]
+        named += [("onnxruntime", f"dotnet {ORT_PEER} --serve"), ("torch", torch_script)]
     else:
         named.append(("torch", f"{torch_script} --tokens {options.tokens} --layers {options.layers}"))
     return named
@@ -139,7 +144,7 @@ def main():
     first = next(iter(results))
     for result in results.values():
         result["time_vs_" + first] = paired_ratio(result["times_ms"], results[first]["times_ms"])
-    document = {"machine": before, "arguments": sys.argv[1:], "suite": options.suite, "peers": results}
+    document = {"machine": before, "suite": options.suite, "rounds": options.rounds, "peers": results}
     temporary = options.out.with_suffix(".tmp")
     temporary.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
     temporary.replace(options.out)

@@ -42,6 +42,16 @@ internal static class ClipWeights
         }
     }
 
+    /// <summary>What is wrong with <paramref name="file"/> as the weights of <paramref name="shape"/>; null: nothing.</summary>
+    public static string? Fault(string file, ClipShape shape)
+    {
+        if (!File.Exists(file))
+            return $"{file}: no such weight file";
+        long expected = Tensors(shape).Sum(entry => entry.Count) * sizeof(float);
+        long length = new FileInfo(file).Length;
+        return length == expected ? null : $"{file}: {length} bytes, but {shape.Name} takes {expected}";
+    }
+
     /// <summary>
     /// Writes random weights whose activations keep the scale of a trained tower's: linear weights uniform with
     /// variance 1 / fan-in, gains near 1, biases and embeddings small.

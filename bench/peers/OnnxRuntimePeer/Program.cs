@@ -14,29 +14,39 @@ catch (ArgumentException e)
     return 2;
 }
 
-// only a file of our own is deleted again, at the end: the session keeps it mapped
-string? ownFolder = options.Weights is null ? Directory.CreateTempSubdirectory("clip-peer-").FullName : null;
-try
+if (options.Weights is { } given && ClipWeights.Fault(given, options.Shape) is { } fault)
 {
-    string weights = options.Weights ?? Path.Combine(ownFolder!, "weights.bin");
-    if (ownFolder is not null)
-        ClipWeights.WriteRandom(weights, options.Shape, seed: 0);
-    using var session = new ClipSession(options.Shape, options.Graph, weights, options.Threads);
-    if (options.Input is not null)
-    {
-        using FileStream pixels = File.OpenRead(options.Input);
-        pixels.ReadExactly(MemoryMarshal.AsBytes(session.Pixels.AsSpan()));
-        session.Forward();
-        File.WriteAllBytes(options.Output!, MemoryMarshal.AsBytes(session.Features.AsSpan()));
-        return 0;
-    }
+    Console.Error.WriteLine(fault);
+    return 2;
+}
+using ClipSession session = Load(options);
+if (options.Input is null)
+{
     Measure(session, options);
     return 0;
 }
-finally
+using (FileStream pixels = File.OpenRead(options.Input))
+    pixels.ReadExactly(MemoryMarshal.AsBytes(session.Pixels.AsSpan()));
+session.Forward();
+File.WriteAllBytes(options.Output!, MemoryMarshal.AsBytes(session.Features.AsSpan()));
+return 0;
+
+static ClipSession Load(PeerOptions options)
 {
-    if (ownFolder is not null)
-        Directory.Delete(ownFolder, recursive: true);
+    if (options.Weights is not null)
+        return new ClipSession(options.Shape, options.Graph, options.Weights, options.Threads);
+    string folder = Directory.CreateTempSubdirectory("clip-peer-").FullName;
+    try
+    {
+        string weights = Path.Combine(folder, "weights.bin");
+        ClipWeights.WriteRandom(weights, options.Shape, seed: 0);
+        return new ClipSession(options.Shape, options.Graph, weights, options.Threads);
+    }
+    finally
+    {
+        // on Linux, where the peers run, a deleted file stays mapped; so not even a killed peer leaves 1.2 GB behind
+        Directory.Delete(folder, recursive: true);
+    }
 }
 
 static void Measure(ClipSession session, PeerOptions options)
