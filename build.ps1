@@ -30,7 +30,7 @@ usage: ./build.ps1 COMMAND [ARGUMENTS]
   demo      build, and ask a FlowCut-pruned LLaVA about a photo
   test      build, and run all tests                     (arguments go to dotnet test)
   bench     run the benchmarks                           (arguments go to the benchmark program)
-  publish   compile the flowcut command ahead of time to artifacts/flowcut/
+  publish   the self-contained flowcut command in artifacts/flowcut/ (arguments go to dotnet publish)
   format    format the sources                           (--verify-no-changes only checks)
   gpu-test, gpu-kit, pack                                not yet available
 '@
@@ -50,16 +50,6 @@ function Assert-Sdk {
         if ($LASTEXITCODE -eq 0) { return }
     }
     Write-Problem 'The .NET SDK 10 is needed: winget install Microsoft.DotNet.SDK.10, or see https://dotnet.microsoft.com/download/dotnet/10.0'
-    exit $MissingTool
-}
-
-function Assert-Linker {
-    $where = Join-Path ${env:ProgramFiles(x86)} 'Microsoft Visual Studio\Installer\vswhere.exe'
-    if (Test-Path $where) {
-        $found = & $where -latest -products '*' -requires Microsoft.VisualStudio.Component.VC.Tools.x86.x64 -property installationPath
-        if ($found) { return }
-    }
-    Write-Problem 'Native AOT needs the C++ tools: winget install Microsoft.VisualStudio.2022.BuildTools, with the workload "Desktop development with C++"'
     exit $MissingTool
 }
 
@@ -92,8 +82,8 @@ try {
         }
         'publish' {
             Assert-Sdk
-            Assert-Linker
-            Invoke-Dotnet publish src/FlowCut.Cli -c Release -o artifacts/flowcut @Rest
+            # a self-contained command is for one system and architecture: this one, unless the arguments name another
+            Invoke-Dotnet publish src/FlowCut.Cli -c Release --use-current-runtime -o artifacts/flowcut @Rest
             'published: artifacts/flowcut/flowcut.exe'
         }
         'format' {
