@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.Runtime.InteropServices;
 using System.Text;
 using System.Text.Unicode;
 
@@ -6,7 +7,7 @@ namespace FlowCut.Models.Checkpoints;
 
 /// <summary>
 /// Runs the pickle of a PyTorch checkpoint. By hand because no library runs pickles by an allow-list: general unpicklers
-/// call whatever the file names. Here a file can name the six things of <see cref="Globals"/>, and what is made is
+/// call whatever the file names. Here a file can name the things in <see cref="s_globals"/>, and what is made is
 /// numbers, strings, tuples, lists, dicts and records of tensors; everything else is refused by name.
 /// No recursion; time and memory are bounded by <see cref="MaxOperations"/> and the pickle's length.
 /// Opcodes: Lib/pickletools.py of CPython, protocols 2 to 5, those that torch.save needs.
@@ -25,7 +26,7 @@ internal ref struct TorchUnpickler
 
     private static readonly object s_mark = new();
 
-    private static readonly Dictionary<string, PickleCallable> Globals = new(StringComparer.Ordinal)
+    private static readonly Dictionary<string, PickleCallable> s_globals = new(StringComparer.Ordinal)
     {
         ["collections OrderedDict"] = new(PickleGlobal.OrderedDict, default),
         ["torch._utils _rebuild_tensor_v2"] = new(PickleGlobal.RebuildTensor, default),
@@ -167,7 +168,7 @@ internal ref struct TorchUnpickler
     }
 
     private readonly PickleCallable Global(string module, string name) =>
-        Globals.TryGetValue($"{module} {name}", out var callable)
+        s_globals.TryGetValue($"{module} {name}", out var callable)
             ? callable
             : throw Wrong($"names {Quoted.Text($"{module}.{name}")}, which a checkpoint of tensors does not need; refused, nothing has been run");
 
@@ -243,7 +244,7 @@ internal ref struct TorchUnpickler
     {
         var mark = _stack.LastIndexOf(s_mark);
         if (mark < 0) throw Wrong("takes values back to a mark that is not there");
-        var values = _stack[(mark + 1)..].ToArray();
+        var values = CollectionsMarshal.AsSpan(_stack)[(mark + 1)..].ToArray();
         _stack.RemoveRange(mark, _stack.Count - mark);
         return values;
     }

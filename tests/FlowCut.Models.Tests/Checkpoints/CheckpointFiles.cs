@@ -25,7 +25,7 @@ public sealed class CheckpointFiles : IDisposable
         [.. BitConverter.GetBytes((long)header.Length), .. header, .. Enumerable.Range(0, dataLength).Select(i => (byte)i)];
 
     /// <summary>Opens bytes through the reader of safetensors or of PyTorch files, touches every tensor, and returns their names.</summary>
-    /// <exception cref="InvalidOperationException">A tensor lies outside the bytes.</exception>
+    /// <exception cref="InvalidOperationException">A tensor lies outside the bytes or has an impossible shape.</exception>
     internal static unsafe IReadOnlyCollection<string> Parse(ReadOnlySpan<byte> bytes, Func<MappedFile, Checkpoint> parse)
     {
         fixed (byte* data = bytes)
@@ -36,6 +36,7 @@ public sealed class CheckpointFiles : IDisposable
                 var tensor = checkpoint.Get(name);
                 if (tensor.Data < data || tensor.ByteLength < 0 || tensor.Data + tensor.ByteLength > data + bytes.Length)
                     throw new InvalidOperationException($"Tensor '{name}' lies outside the file.");
+                if (tensor.Shape.Any(extent => extent < 0)) throw new InvalidOperationException($"Tensor '{name}' has a negative extent.");
                 if (tensor.Type != StoredType.Other && tensor.ElementCount > tensor.ByteLength)
                     throw new InvalidOperationException($"Tensor '{name}' has more elements than bytes.");
             }

@@ -62,6 +62,7 @@ public sealed class SafetensorsReaderTests : IDisposable
     [InlineData("""{"a":{"dtype":"U8","shape":[2],"data_offsets":[0,1,2]}}""", 2, "has 3 data offsets")]
     [InlineData("""{"a":{"dtype":"U8","shape":[2],"data_offsets":[0,-2]}}""", 2, "not a whole number")]
     [InlineData("""{"a":{"dtype":"U8","shape":[-2],"data_offsets":[0,2]}}""", 2, "not a whole number")]
+    [InlineData("""{"a":{"dtype":"U8","shape":[-2,-1],"data_offsets":[0,2]}}""", 2, "not a whole number")]
     [InlineData("""{"a":{"dtype":"U8","shape":[2.0],"data_offsets":[0,2]}}""", 2, "not a whole number")]
     [InlineData("""{"a":{"dtype":"U8","shape":[2e0],"data_offsets":[0,2]}}""", 2, "not a whole number")]
     [InlineData("""{"a":{"dtype":"U8","shape":["2"],"data_offsets":[0,2]}}""", 2, "not a whole number")]
