@@ -32,8 +32,17 @@ public sealed record LlamaConfig
     /// <summary>Vicuna-7B, the decoder of LLaVA-1.5-7B.</summary>
     public static LlamaConfig Vicuna7B { get; } = new()
     {
-        HiddenSize = 4096, IntermediateSize = 11008, Layers = 32, Heads = 32, KeyValueHeads = 32, HeadSize = 128,
-        VocabularySize = 32064, ContextLength = 4096, RmsNormEpsilon = 1e-5f, RopeTheta = 10000, TiedEmbeddings = false,
+        HiddenSize = 4096,
+        IntermediateSize = 11008,
+        Layers = 32,
+        Heads = 32,
+        KeyValueHeads = 32,
+        HeadSize = 128,
+        VocabularySize = 32064,
+        ContextLength = 4096,
+        RmsNormEpsilon = 1e-5f,
+        RopeTheta = 10000,
+        TiedEmbeddings = false,
     };
 
     /// <summary>

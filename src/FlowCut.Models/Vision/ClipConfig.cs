@@ -30,7 +30,13 @@ public sealed record ClipConfig
     /// <summary>CLIP-L/14-336, the tower of LLaVA-1.5.</summary>
     public static ClipConfig Large336 { get; } = new()
     {
-        HiddenSize = 1024, IntermediateSize = 4096, Layers = 24, Heads = 16, ImageSize = 336, PatchSize = 14, LayerNormEpsilon = 1e-5f,
+        HiddenSize = 1024,
+        IntermediateSize = 4096,
+        Layers = 24,
+        Heads = 16,
+        ImageSize = 336,
+        PatchSize = 14,
+        LayerNormEpsilon = 1e-5f,
     };
 
     internal static ClipConfig Read(JsonSection section)

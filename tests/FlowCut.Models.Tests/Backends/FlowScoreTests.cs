@@ -168,6 +168,9 @@ public class FlowScoreTests
         results = Run(w, new Sequences(0, Keys), logs, TestData.Normal(2, 2 * Keys), density, Variants[0]);
         Assert.Contains(results[2], float.IsNaN);
         Assert.True(float.IsNaN(results[4][0]));
+        var onlyNaN = Enumerable.Repeat(float.NaN, 2 * Keys).ToArray();
+        results = Run(w, new Sequences(0, Keys), onlyNaN, TestData.Normal(2, 2 * Keys), density, Variants[0]);
+        Assert.All(results[2][1..], x => Assert.True(float.IsNaN(x)));
     }
 
     [Fact]

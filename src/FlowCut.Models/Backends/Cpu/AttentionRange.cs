@@ -1,3 +1,5 @@
+using System.Runtime.Intrinsics;
+
 namespace FlowCut.Models.Backends.Cpu;
 
 /// <summary>
@@ -11,31 +13,57 @@ internal static unsafe class AttentionRange
     public static void Run<T>(in AttentionPass pass, int sequence, int first, int keys, float* partial, CpuScratch scratch)
         where T : struct, ILanes<T>
     {
-        var size = pass.HeadSize;
         var row = pass.Keys.Start(sequence) + first;
-        var query = pass.Query.Row(pass.Queries.Start(sequence));
         var stride = (keys + T.Count - 1) / T.Count * T.Count;
         var scores = (float*)scratch.Rent((long)pass.Heads * stride * sizeof(float));
-        for (var j = 0; j < keys; j++)
-        {
-            var key = pass.Key.Row(row + j);
-            for (var head = 0; head < pass.Heads; head++)
-                scores[head * stride + j] = pass.Scale * LaneRow.Dot<T>(query + head * size, key + pass.KeyColumn(head), size);
-        }
-
+        Scores<T>(pass, pass.Query.Row(pass.Queries.Start(sequence)), row, keys, scores, stride);
         for (var head = 0; head < pass.Heads; head++)
         {
             if (pass.Exports) new ReadOnlySpan<float>(scores + head * stride, keys).CopyTo(new Span<float>(pass.LogProbabilities.Row(head) + row, keys));
             Softmax<T>(scores + head * stride, keys, stride, partial + 2 * head);
         }
 
-        var outputs = partial + 2 * pass.Heads;
+        Outputs<T>(pass, scores, stride, row, keys, partial + 2 * pass.Heads);
+    }
+
+    private static void Scores<T>(in AttentionPass pass, float* query, int row, int keys, float* scores, int stride)
+        where T : struct, ILanes<T>
+    {
+        var (size, group) = (pass.HeadSize, pass.Heads / pass.KeyValueHeads);
+        var j = 0;
+        for (; j + 4 <= keys; j += 4)
+        {
+            var key = pass.Key.Row(row + j);
+            for (var head = 0; head < pass.Heads; head++)
+                (LaneRow.DotFour<T>(query + head * size, key + head / group * size, pass.Key.Stride, size) * pass.Scale).Store(scores + head * stride + j);
+        }
+
+        for (; j < keys; j++)
+        {
+            var key = pass.Key.Row(row + j);
+            for (var head = 0; head < pass.Heads; head++)
+                scores[head * stride + j] = LaneRow.Dot<T>(query + head * size, key + head / group * size, size) * pass.Scale;
+        }
+    }
+
+    private static void Outputs<T>(in AttentionPass pass, float* weights, int stride, int row, int keys, float* outputs)
+        where T : struct, ILanes<T>
+    {
+        var (size, group) = (pass.HeadSize, pass.Heads / pass.KeyValueHeads);
         new Span<float>(outputs, pass.Heads * size).Clear();
-        for (var j = 0; j < keys; j++)
+        var j = 0;
+        for (; j + 4 <= keys; j += 4)
         {
             var value = pass.Value.Row(row + j);
             for (var head = 0; head < pass.Heads; head++)
-                LaneRow.AddScaled<T>(value + pass.KeyColumn(head), scores[head * stride + j], outputs + head * size, size);
+                LaneRow.AddScaledFour<T>(value + head / group * size, pass.Value.Stride, weights + head * stride + j, outputs + head * size, size);
+        }
+
+        for (; j < keys; j++)
+        {
+            var value = pass.Value.Row(row + j);
+            for (var head = 0; head < pass.Heads; head++)
+                LaneRow.AddScaled<T>(value + head / group * size, weights[head * stride + j], outputs + head * size, size);
         }
     }
 

@@ -41,7 +41,7 @@ public sealed class CpuBackend : Backend
         _attention = new CpuAttention(_pool, lanes);
         _rotary = new CpuRotary(_pool, lanes);
         _gatedSilu = new CpuGatedSilu(_pool, lanes);
-        _flowScore = new CpuFlowScore(_pool);
+        _flowScore = new CpuFlowScore(_pool, lanes);
     }
 
     public override string Name => "cpu";

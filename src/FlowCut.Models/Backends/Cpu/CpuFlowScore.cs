@@ -7,7 +7,7 @@ namespace FlowCut.Models.Backends.Cpu;
 /// heads of a softmax whose patch columns may together be as small as 1e-20, so it is kept as (weights relative to the
 /// largest, logarithm of the largest): the normalised score comes from the weights alone and cannot underflow.
 /// </summary>
-internal sealed unsafe class CpuFlowScore(CpuThreadPool pool) : IParallelJob, IDisposable
+internal sealed unsafe class CpuFlowScore(CpuThreadPool pool, int lanes) : IParallelJob, IDisposable
 {
     private readonly CpuScratch[] _scratch = CpuScratch.ForWorkers(pool);
     private FlowScoreArguments _arguments;
@@ -47,18 +47,20 @@ internal sealed unsafe class CpuFlowScore(CpuThreadPool pool) : IParallelJob, ID
             return;
         }
 
-        var rented = (double*)_scratch[worker].Rent(2L * Math.Max(1, patches) * sizeof(double));
+        var heads = Math.Max(_logProbabilities.Rows, _valueProducts.Rows);
+        var rented = (double*)_scratch[worker].Rent((2L * patches + heads) * sizeof(double) + (long)heads * patches * sizeof(float));
         var attention = new Span<double>(rented, patches);
         var semantic = new Span<double>(rented + patches, patches);
-        var largest = HeadMeans(_logProbabilities, start, _arguments.AttentionOverPatches ? Softmax.OverPatches : Softmax.Done, 1, attention);
+        var working = rented + 2L * patches;
+        var largest = HeadMeans(_logProbabilities, start, _arguments.AttentionOverPatches ? Softmax.OverPatches : Softmax.Done, 1, working, attention);
         Write(attention, largest, _attention, start);
         var attentionSum = Sum(attention);
-        Semantic(start, semantic);
+        Semantic(start, working, semantic);
         // one look at the fused scores finds every NaN, whichever criterion it came from
         _entropyRatios[index] = Fuse(start, attention, attentionSum, semantic, Sum(semantic)) ? EntropyRatio(attention, attentionSum) : double.NaN;
     }
 
-    private void Semantic(int start, Span<double> semantic)
+    private void Semantic(int start, double* working, Span<double> semantic)
     {
         if (_arguments.Semantic == SemanticCriterion.Cosine)
         {
@@ -68,7 +70,7 @@ internal sealed unsafe class CpuFlowScore(CpuThreadPool pool) : IParallelJob, ID
         }
 
         var scaled = _arguments.Semantic == SemanticCriterion.ScaledValueSoftmax;
-        var largest = HeadMeans(_valueProducts, start, scaled ? Softmax.OverPatches : Softmax.OverAll, scaled ? 1 / Math.Sqrt(_arguments.HeadSize) : 1, semantic);
+        var largest = HeadMeans(_valueProducts, start, scaled ? Softmax.OverPatches : Softmax.OverAll, scaled ? 1 / Math.Sqrt(_arguments.HeadSize) : 1, working, semantic);
         Write(semantic, largest, _semantic, start);
     }
 
@@ -82,47 +84,43 @@ internal sealed unsafe class CpuFlowScore(CpuThreadPool pool) : IParallelJob, ID
     }
 
     /// <summary>
-    /// The mean over heads of each patch's probability, divided by e to the power of the result; the largest single
-    /// head's share is then 1/heads. −∞ where all probabilities are 0.
+    /// The mean over heads of each patch's probability, divided by e to the power of the result, so that the largest is
+    /// near 1/heads. −∞ where all probabilities are 0. <paramref name="working"/> holds heads numbers and [heads, patches] floats.
     /// </summary>
-    private static double HeadMeans(CpuView rows, int start, Softmax softmax, double scale, Span<double> means)
+    private double HeadMeans(CpuView rows, int start, Softmax softmax, double scale, double* working, Span<double> means)
     {
-        means.Clear();
-        if (means.IsEmpty) return double.NegativeInfinity;
+        var exponentials = (float*)(working + rows.Rows);
         var largest = double.NegativeInfinity;
         for (var head = 0; head < rows.Rows; head++)
         {
-            var row = new ReadOnlySpan<float>(rows.Row(head) + start, means.Length + 1);
-            largest = Math.Max(largest, scale * Max(row[1..]) - LogSum(row, softmax, scale));
+            working[head] = Head(rows.Row(head) + start, means.Length, softmax, scale, exponentials + (long)head * means.Length);
+            largest = Math.Max(largest, working[head]);
         }
 
-        if (double.IsNegativeInfinity(largest)) return largest;
+        means.Clear();
+        if (means.IsEmpty || double.IsNegativeInfinity(largest)) return double.NegativeInfinity;
         for (var head = 0; head < rows.Rows; head++)
-        {
-            var row = new ReadOnlySpan<float>(rows.Row(head) + start, means.Length + 1);
-            var shift = LogSum(row, softmax, scale) + largest;
-            for (var i = 0; i < means.Length; i++) means[i] += Math.Exp(scale * row[i + 1] - shift);
-        }
-
-        for (var i = 0; i < means.Length; i++) means[i] /= rows.Rows;
+            AddScaled(new ReadOnlySpan<float>(exponentials + (long)head * means.Length, means.Length), Math.Exp(working[head] - largest) / rows.Rows, means);
         return largest;
     }
 
-    private static double LogSum(ReadOnlySpan<float> row, Softmax softmax, double scale)
+    /// <summary>One head's patches relative to their largest, in single precision, and the logarithm of that largest's probability.</summary>
+    private double Head(float* row, int patches, Softmax softmax, double scale, float* exponentials)
     {
-        if (softmax == Softmax.Done) return 0;
-        if (softmax == Softmax.OverPatches) row = row[1..];
-        double max = Max(row);
-        var sum = 0.0;
-        foreach (var value in row) sum += Math.Exp(scale * (value - max));
-        return scale * max + Math.Log(sum);
-    }
-
-    private static float Max(ReadOnlySpan<float> row)
-    {
-        var max = float.NegativeInfinity;
-        foreach (var value in row) max = MathF.Max(max, value);
-        return max;
+        var max = lanes switch
+        {
+            16 => LaneRow.ExpBelowMax<Lanes512>(row + 1, (float)scale, exponentials, patches),
+            8 => LaneRow.ExpBelowMax<Lanes256>(row + 1, (float)scale, exponentials, patches),
+            _ => LaneRow.ExpBelowMax<Lanes128>(row + 1, (float)scale, exponentials, patches),
+        };
+        var sum = Sum(new ReadOnlySpan<float>(exponentials, patches));
+        if (double.IsNaN(sum)) return double.NaN;
+        if (softmax == Softmax.Done || float.IsNegativeInfinity(max)) return scale * max;
+        var patchMass = Math.Log(sum);
+        if (softmax == Softmax.OverPatches) return -patchMass;
+        // log(e^patches + e^first), the patches' share measured from their largest.
+        var first = scale * (row[0] - (double)max);
+        return -(Math.Max(patchMass, first) + Math.Log(1 + Math.Exp(-Math.Abs(patchMass - first))));
     }
 
     /// <summary>cos(v_cls, v_j) of the values of all heads joined, clamped to [0, 1]; 0 where a norm is 0.</summary>
@@ -180,11 +178,29 @@ internal sealed unsafe class CpuFlowScore(CpuThreadPool pool) : IParallelJob, ID
         return areNumbers;
     }
 
+    private static void AddScaled(ReadOnlySpan<float> values, double factor, Span<double> sums)
+    {
+        for (var i = 0; i < values.Length; i++) sums[i] += factor * values[i];
+    }
+
     private static double Sum(ReadOnlySpan<double> values)
     {
         var sum = 0.0;
         foreach (var value in values) sum += value;
         return sum;
+    }
+
+    private static double Sum(ReadOnlySpan<float> values)
+    {
+        double even = 0, odd = 0;
+        var i = 0;
+        for (; i + 1 < values.Length; i += 2)
+        {
+            even += values[i];
+            odd += values[i + 1];
+        }
+
+        return i < values.Length ? even + odd + values[i] : even + odd;
     }
 
     private static void Write(ReadOnlySpan<double> weights, double logScale, CpuView row, int start)

@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
 
 namespace FlowCut.Models.Backends.Cpu;
 
@@ -21,6 +22,46 @@ internal static unsafe class LaneRow
         var sum = T.Sum(even + odd);
         for (; i < n; i++) sum += x[i] * y[i];
         return sum;
+    }
+
+    /// <summary>x·y for four rows y, <paramref name="stride"/> apart.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector128<float> DotFour<T>(float* x, float* y, nint stride, int n)
+        where T : struct, ILanes<T>
+    {
+        T a = T.All(0), b = a, c = a, d = a;
+        var i = 0;
+        for (; i + T.Count <= n; i += T.Count)
+        {
+            var all = T.Load(x + i);
+            a = T.MultiplyAdd(all, T.Load(y + i), a);
+            b = T.MultiplyAdd(all, T.Load(y + stride + i), b);
+            c = T.MultiplyAdd(all, T.Load(y + 2 * stride + i), c);
+            d = T.MultiplyAdd(all, T.Load(y + 3 * stride + i), d);
+        }
+
+        var sums = T.Sums(a, b, c, d);
+        for (; i < n; i++) sums += x[i] * Vector128.Create(y[i], y[stride + i], y[2 * stride + i], y[3 * stride + i]);
+        return sums;
+    }
+
+    /// <summary>y += factors·x over four rows x, <paramref name="stride"/> apart.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void AddScaledFour<T>(float* x, nint stride, float* factors, float* y, int n)
+        where T : struct, ILanes<T>
+    {
+        T a = T.All(factors[0]), b = T.All(factors[1]), c = T.All(factors[2]), d = T.All(factors[3]);
+        var i = 0;
+        for (; i + T.Count <= n; i += T.Count)
+        {
+            var even = T.MultiplyAdd(T.Load(x + i), a, T.Load(y + i));
+            var odd = T.Load(x + stride + i) * b;
+            even = T.MultiplyAdd(T.Load(x + 2 * stride + i), c, even);
+            odd = T.MultiplyAdd(T.Load(x + 3 * stride + i), d, odd);
+            T.Store(even + odd, y + i);
+        }
+
+        for (; i < n; i++) y[i] += factors[0] * x[i] + factors[1] * x[stride + i] + factors[2] * x[2 * stride + i] + factors[3] * x[3 * stride + i];
     }
 
     /// <summary>y += factor·x.</summary>
@@ -84,5 +125,35 @@ internal static unsafe class LaneRow
         var total = T.Sum(sum);
         for (; i < n; i++) total += MathF.Abs(x[i]);
         return total;
+    }
+
+    /// <summary>y = e^(factor·(x − largest x)); the result is the largest x, −∞ (and y = 0) where all are.</summary>
+    public static float ExpBelowMax<T>(float* x, float factor, float* y, int n)
+        where T : struct, ILanes<T>
+    {
+        var max = Largest<T>(x, n);
+        if (float.IsNegativeInfinity(max))
+        {
+            // A NaN may lie among them.
+            for (var j = 0; j < n; j++) y[j] = float.IsNaN(x[j]) ? float.NaN : 0;
+            return max;
+        }
+
+        T maxima = T.All(max), factors = T.All(factor);
+        var i = 0;
+        for (; i + T.Count <= n; i += T.Count) T.Store(Lanes.Exp((T.Load(x + i) - maxima) * factors), y + i);
+        for (; i < n; i++) y[i] = MathF.Exp((x[i] - max) * factor);
+        return max;
+    }
+
+    private static float Largest<T>(float* x, int n)
+        where T : struct, ILanes<T>
+    {
+        var largest = T.All(float.NegativeInfinity);
+        var i = 0;
+        for (; i + T.Count <= n; i += T.Count) largest = T.Max(T.Load(x + i), largest);
+        var max = T.Largest(largest);
+        for (; i < n; i++) max = MathF.Max(max, x[i]);
+        return max;
     }
 }

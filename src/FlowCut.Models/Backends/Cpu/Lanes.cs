@@ -1,3 +1,6 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+
 namespace FlowCut.Models.Backends.Cpu;
 
 /// <summary>
@@ -48,6 +51,9 @@ internal unsafe interface ILanes<T>
 
     static abstract float Sum(T value);
 
+    /// <summary>The four sums.</summary>
+    static abstract Vector128<float> Sums(T a, T b, T c, T d);
+
     static abstract float Largest(T value);
 }
 
@@ -57,7 +63,7 @@ internal static class Lanes
     /// e to the power of each lane within 2 ulp: 0 below −87.3 (where fp32 becomes subnormal), 2¹²⁸'s neighbour from 88.7
     /// on, NaN for NaN. e^x = 2ⁿ·e^r with |r| ≤ ln 2/2 and e^r by a polynomial through Chebyshev nodes.
     /// </summary>
-    [System.Runtime.CompilerServices.MethodImpl(System.Runtime.CompilerServices.MethodImplOptions.AggressiveInlining)]
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static T Exp<T>(T x)
         where T : struct, ILanes<T>
     {

@@ -60,6 +60,15 @@ internal readonly unsafe struct Lanes128(Vector128<float> value) : ILanes<Lanes1
     public static float Sum(Lanes128 value) => Vector128.Sum(value._value);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector128<float> Sums(Lanes128 a, Lanes128 b, Lanes128 c, Lanes128 d)
+    {
+        // ab is a₀+a₂, b₀+b₂, a₁+a₃, b₁+b₃.
+        var ab = LaneTranspose.InterleaveLow(a._value, b._value) + LaneTranspose.InterleaveHigh(a._value, b._value);
+        var cd = LaneTranspose.InterleaveLow(c._value, d._value) + LaneTranspose.InterleaveHigh(c._value, d._value);
+        return Vector128.Create(ab.GetLower() + ab.GetUpper(), cd.GetLower() + cd.GetUpper());
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static float Largest(Lanes128 value)
     {
         var pairs = Vector128.MaxNative(value._value, Vector128.Shuffle(value._value, Vector128.Create(2, 3, 0, 1)));

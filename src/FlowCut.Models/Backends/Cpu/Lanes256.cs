@@ -60,5 +60,11 @@ internal readonly unsafe struct Lanes256(Vector256<float> value) : ILanes<Lanes2
     public static float Sum(Lanes256 value) => Vector256.Sum(value._value);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector128<float> Sums(Lanes256 a, Lanes256 b, Lanes256 c, Lanes256 d) => Lanes128.Sums(a.Halved(), b.Halved(), c.Halved(), d.Halved());
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static float Largest(Lanes256 value) => Lanes128.Largest(new(Vector128.MaxNative(value._value.GetLower(), value._value.GetUpper())));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private Lanes128 Halved() => new(_value.GetLower() + _value.GetUpper());
 }
