@@ -35,7 +35,7 @@ public sealed class CpuBackend : Backend
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(workers, 1);
         _pool = new CpuThreadPool(workers);
-        _linear = new CpuLinear(_pool);
+        _linear = new CpuLinear(_pool, lanes);
         _layerNorm = new CpuLayerNorm(_pool, lanes);
         _rmsNorm = new CpuRmsNorm(_pool, lanes);
         _attention = new CpuAttention(_pool, lanes);

@@ -2,12 +2,17 @@ using System.Runtime.CompilerServices;
 
 namespace FlowCut.Models.Backends.Cpu.Linear;
 
+internal interface ICpuGemm : IDisposable
+{
+    void Run(in LinearArguments arguments);
+}
+
 /// <summary>
 /// y = activation(x·Wᵀ + bias) + residual for many rows. x is packed once for all threads; each part of work widens its
 /// weight rows to fp32 step by step of <see cref="GemmBlocks.Depth"/> and adds up a transposed block of y, which its
 /// last step finishes and writes. The order of the sums depends on the shape alone.
 /// </summary>
-internal sealed unsafe class CpuGemm<TTile>(CpuThreadPool pool) : IDisposable
+internal sealed unsafe class CpuGemm<TTile>(CpuThreadPool pool) : ICpuGemm
     where TTile : struct, IGemmTile
 {
     private readonly CpuScratch _packed = new();
