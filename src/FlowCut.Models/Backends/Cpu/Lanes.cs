@@ -18,6 +18,11 @@ internal unsafe interface ILanes<T>
 
     static abstract T Load(float* source);
 
+    /// <summary>Half-precision numbers, exactly where they are finite; infinity and NaN become 65536 and more.</summary>
+    static abstract T LoadFiniteHalf(short* source);
+
+    static abstract T LoadBFloat16(short* source);
+
     static abstract void Store(T value, float* destination);
 
     static abstract T All(float value);

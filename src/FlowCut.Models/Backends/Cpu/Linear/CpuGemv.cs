@@ -1,17 +1,20 @@
-using System.Numerics;
 using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics.X86;
 using FlowCut.Models.Checkpoints;
 
 namespace FlowCut.Models.Backends.Cpu.Linear;
 
 /// <summary>
-/// y = activation(x·Wᵀ + bias) + residual for one row: each stored weight is read once, in the order it lies in memory,
-/// so that the time is that of reading it.
+/// y = activation(x·Wᵀ + bias) + residual for one row: each stored weight is read once, four rows of the matrix side by
+/// side, so that the time is that of reading it.
 /// </summary>
-internal sealed unsafe class CpuGemv(CpuThreadPool pool) : IParallelJob
+internal sealed unsafe class CpuGemv(CpuThreadPool pool, int lanes) : IParallelJob
 {
     /// <summary>Outputs per part of work.</summary>
     private const int RowsPerPart = 32;
+
+    /// <summary>Bytes ahead of the weights in use, in each of the four streams.</summary>
+    private const int PrefetchDistance = 4096;
 
     private LinearArguments _arguments;
 
@@ -27,17 +30,20 @@ internal sealed unsafe class CpuGemv(CpuThreadPool pool) : IParallelJob
         var first = index * RowsPerPart;
         var count = Math.Min(RowsPerPart, _arguments.Weight.Rows - first);
         var sums = stackalloc float[RowsPerPart + 16];
-        var weight = _arguments.Weight;
-        for (var i = 0; i < count; i++)
+        var quarter = (count + 3) / 4;
+        for (var i = 0; i < quarter; i++)
         {
-            var row = weight.Row(first + i);
-            sums[i] = weight.Type switch
+            switch (lanes)
             {
-                StoredType.Float16 => DotHalf((short*)row, _arguments.X.Data, weight.Columns),
-                StoredType.BFloat16 => DotBFloat16((short*)row, _arguments.X.Data, weight.Columns),
-                _ => DotSingle((float*)row, _arguments.X.Data, weight.Columns),
-            };
-            if (_arguments.Bias is { } bias) sums[i] += bias.Data[first + i];
+                case 16: FourRows<Lanes512>(first + i, quarter, sums + i); break;
+                case 8: FourRows<Lanes256>(first + i, quarter, sums + i); break;
+                default: FourRows<Lanes128>(first + i, quarter, sums + i); break;
+            }
+        }
+
+        if (_arguments.Bias is { } bias)
+        {
+            for (var i = 0; i < count; i++) sums[i] += bias.Data[first + i];
         }
 
         if (_arguments.Activation != Activation.None) GemmEpilogue.Activate(sums, count, 0, _arguments.Activation);
@@ -46,73 +52,71 @@ internal sealed unsafe class CpuGemv(CpuThreadPool pool) : IParallelJob
         for (var i = 0; i < count; i++) output[i] = residual is null ? sums[i] : sums[i] + residual[i];
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static float DotHalf(short* w, float* x, int count)
+    /// <summary>
+    /// Products of x with rows first, first + step, first + 2·step, first + 3·step; beyond the matrix the last row again.
+    /// Rows a step apart make four streams that each go on in the next call, which is what prefetchers follow.
+    /// </summary>
+    private void FourRows<T>(int first, int step, float* sums)
+        where T : struct, ILanes<T>
     {
-        Vector<float> s0 = default, s1 = default, s2 = default, s3 = default;
-        Vector<short> largest = default;
-        var exponent = new Vector<short>(0x7FFF);
-        var i = 0;
-        int half = Vector<float>.Count, whole = Vector<short>.Count;
-        for (; i <= count - 2 * whole; i += 2 * whole)
+        var weight = _arguments.Weight;
+        var last = weight.Rows - 1;
+        byte* w0 = weight.Row(first), w1 = weight.Row(Math.Min(first + step, last));
+        byte* w2 = weight.Row(Math.Min(first + 2 * step, last)), w3 = weight.Row(Math.Min(first + 3 * step, last));
+        var x = _arguments.X.Data;
+        switch (weight.Type)
         {
-            var a = Unsafe.ReadUnaligned<Vector<short>>(w + i);
-            var b = Unsafe.ReadUnaligned<Vector<short>>(w + i + whole);
-            largest = Vector.Max(largest, Vector.Max(Vector.BitwiseAnd(a, exponent), Vector.BitwiseAnd(b, exponent)));
-            s0 = Vector.FusedMultiplyAdd(WeightRow.FromFiniteHalf(Vector.WidenLower(a)), Unsafe.ReadUnaligned<Vector<float>>(x + i), s0);
-            s1 = Vector.FusedMultiplyAdd(WeightRow.FromFiniteHalf(Vector.WidenUpper(a)), Unsafe.ReadUnaligned<Vector<float>>(x + i + half), s1);
-            s2 = Vector.FusedMultiplyAdd(WeightRow.FromFiniteHalf(Vector.WidenLower(b)), Unsafe.ReadUnaligned<Vector<float>>(x + i + whole), s2);
-            s3 = Vector.FusedMultiplyAdd(WeightRow.FromFiniteHalf(Vector.WidenUpper(b)), Unsafe.ReadUnaligned<Vector<float>>(x + i + whole + half), s3);
+            case StoredType.Float16: Dot<T, HalfWeights>(w0, w1, w2, w3, x, weight.Columns, sums, step); break;
+            case StoredType.BFloat16: Dot<T, BFloat16Weights>(w0, w1, w2, w3, x, weight.Columns, sums, step); break;
+            default: Dot<T, SingleWeights>(w0, w1, w2, w3, x, weight.Columns, sums, step); break;
         }
-
-        // an exponent of 31 is infinity or NaN, which the fast conversion does not know; such rows are rare
-        if (Vector.GreaterThanOrEqualAny(largest, new Vector<short>(0x7C00))) return DotHalfExactly(w, x, count);
-        var sum = Vector.Sum((s0 + s1) + (s2 + s3));
-        for (; i < count; i++) sum += (float)BitConverter.Int16BitsToHalf(Unsafe.ReadUnaligned<short>(w + i)) * x[i];
-        return sum;
     }
 
-    private static float DotHalfExactly(short* w, float* x, int count)
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void Dot<T, TWeights>(byte* w0, byte* w1, byte* w2, byte* w3, float* x, int count, float* sums, int step)
+        where T : struct, ILanes<T>
+        where TWeights : struct, IStoredWeights
+    {
+        T s0 = T.All(0), s1 = s0, s2 = s0, s3 = s0, largest = s0;
+        var i = 0;
+        for (; i <= count - T.Count; i += T.Count)
+        {
+            var next = (long)i * TWeights.Size + PrefetchDistance;
+            Prefetch(w0 + next);
+            Prefetch(w1 + next);
+            Prefetch(w2 + next);
+            Prefetch(w3 + next);
+            var v = T.Load(x + i);
+            s0 = T.MultiplyAdd(TWeights.Load(w0, i, ref largest), v, s0);
+            s1 = T.MultiplyAdd(TWeights.Load(w1, i, ref largest), v, s1);
+            s2 = T.MultiplyAdd(TWeights.Load(w2, i, ref largest), v, s2);
+            s3 = T.MultiplyAdd(TWeights.Load(w3, i, ref largest), v, s3);
+        }
+
+        // infinity and NaN, which the fast widening does not know, are rare
+        if (T.Largest(largest) >= HalfWeights.Infinity)
+        {
+            s0 = s1 = s2 = s3 = T.All(0);
+            i = 0;
+        }
+
+        sums[0] = T.Sum(s0) + Rest<TWeights>(w0, x, i, count);
+        sums[step] = T.Sum(s1) + Rest<TWeights>(w1, x, i, count);
+        sums[2 * step] = T.Sum(s2) + Rest<TWeights>(w2, x, i, count);
+        sums[3 * step] = T.Sum(s3) + Rest<TWeights>(w3, x, i, count);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Prefetch(byte* address)
+    {
+        if (Sse.IsSupported) Sse.Prefetch0(address);
+    }
+
+    private static float Rest<TWeights>(byte* w, float* x, int start, int count)
+        where TWeights : struct, IStoredWeights
     {
         var sum = 0f;
-        for (var i = 0; i < count; i++) sum += (float)BitConverter.Int16BitsToHalf(Unsafe.ReadUnaligned<short>(w + i)) * x[i];
-        return sum;
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static float DotBFloat16(short* w, float* x, int count)
-    {
-        Vector<float> s0 = default, s1 = default;
-        var i = 0;
-        int half = Vector<float>.Count, whole = Vector<short>.Count;
-        for (; i <= count - whole; i += whole)
-        {
-            var a = Unsafe.ReadUnaligned<Vector<short>>(w + i);
-            s0 = Vector.FusedMultiplyAdd(Vector.AsVectorSingle(Vector.ShiftLeft(Vector.WidenLower(a), 16)), Unsafe.ReadUnaligned<Vector<float>>(x + i), s0);
-            s1 = Vector.FusedMultiplyAdd(Vector.AsVectorSingle(Vector.ShiftLeft(Vector.WidenUpper(a), 16)), Unsafe.ReadUnaligned<Vector<float>>(x + i + half), s1);
-        }
-
-        var sum = Vector.Sum(s0 + s1);
-        for (; i < count; i++) sum += BitConverter.Int32BitsToSingle(Unsafe.ReadUnaligned<short>(w + i) << 16) * x[i];
-        return sum;
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static float DotSingle(float* w, float* x, int count)
-    {
-        Vector<float> s0 = default, s1 = default, s2 = default, s3 = default;
-        var i = 0;
-        var width = Vector<float>.Count;
-        for (; i <= count - 4 * width; i += 4 * width)
-        {
-            s0 = Vector.FusedMultiplyAdd(Unsafe.ReadUnaligned<Vector<float>>(w + i), Unsafe.ReadUnaligned<Vector<float>>(x + i), s0);
-            s1 = Vector.FusedMultiplyAdd(Unsafe.ReadUnaligned<Vector<float>>(w + i + width), Unsafe.ReadUnaligned<Vector<float>>(x + i + width), s1);
-            s2 = Vector.FusedMultiplyAdd(Unsafe.ReadUnaligned<Vector<float>>(w + i + 2 * width), Unsafe.ReadUnaligned<Vector<float>>(x + i + 2 * width), s2);
-            s3 = Vector.FusedMultiplyAdd(Unsafe.ReadUnaligned<Vector<float>>(w + i + 3 * width), Unsafe.ReadUnaligned<Vector<float>>(x + i + 3 * width), s3);
-        }
-
-        var sum = Vector.Sum((s0 + s1) + (s2 + s3));
-        for (; i < count; i++) sum += Unsafe.ReadUnaligned<float>(w + i) * x[i];
+        for (var i = start; i < count; i++) sum += TWeights.Exactly(w, i) * x[i];
         return sum;
     }
 }

@@ -3,7 +3,7 @@ namespace FlowCut.Models.Backends.Cpu.Linear;
 /// <summary>Linear layers: one row by streaming the weights, several by a packed GEMM with registers of <paramref name="lanes"/> numbers.</summary>
 internal sealed class CpuLinear(CpuThreadPool pool, int lanes) : IDisposable
 {
-    private readonly CpuGemv _gemv = new(pool);
+    private readonly CpuGemv _gemv = new(pool, lanes);
     private readonly ICpuGemm _gemm = lanes switch
     {
         16 => new CpuGemm<GemmTile512>(pool),

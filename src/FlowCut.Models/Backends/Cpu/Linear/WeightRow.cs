@@ -38,11 +38,6 @@ internal static unsafe class WeightRow
         return Vector.ConditionalSelect(special, Vector.AsVectorSingle(Vector.BitwiseOr(shifted, new Vector<int>(0x7F800000))), scaled);
     }
 
-    /// <summary>As <see cref="FromHalf"/>, for bits that are known to be finite.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector<float> FromFiniteHalf(Vector<int> bits) =>
-        Vector.AsVectorSingle(Vector.BitwiseAnd(Vector.ShiftLeft(bits, 13), new Vector<int>(unchecked((int)0x8FFFE000)))) * new Vector<float>(HalfScale);
-
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void WidenHalf(short* source, float* destination, int count)
     {

@@ -1,0 +1,23 @@
+using BenchmarkDotNet.Running;
+using FlowCut.Bench;
+
+// ratios: what is claimed about kernels, each against its peer or ceiling within one run
+// serve:  a model part as a process for bench/peers/run.py
+// else:   BenchmarkDotNet's own arguments (--filter '*Attention*', --list flat, ...)
+try
+{
+    switch (args)
+    {
+        case ["ratios", .. var rest]: return RatioCommand.Run(rest);
+        case ["serve", .. var rest]: return ServeCommand.Run(rest);
+        default:
+            BenchmarkSwitcher.FromAssembly(typeof(RatioCommand).Assembly).Run(args.Length == 0 ? ["--filter", "*"] : args);
+            return 0;
+    }
+}
+catch (ArgumentException e)
+{
+    Console.Error.WriteLine(e.Message);
+    Console.Error.WriteLine("usage: bench ratios [--rounds N] [--only NAME] [--out FILE.json] | serve clip|prefill [OPTIONS] | BENCHMARKDOTNET-ARGUMENTS");
+    return 2;
+}
