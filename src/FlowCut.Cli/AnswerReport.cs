@@ -64,8 +64,10 @@ internal sealed class AnswerReport(VisionLanguageModel model, GenerationOptions 
         var times = answer.Times;
         var decoded = Math.Max(0, answer.Tokens.Count - 1);
         var rate = times.Decode > 0 && decoded > 0 ? $" ({decoded / times.Decode * 1000:F1} tokens/s)" : "";
+        var dropped = PictureTokens - KeptTokens;
+        var saved = dropped > 0 ? $" instead of {answer.PromptLength + dropped}" : "";
         return string.Create(CultureInfo.InvariantCulture,
-            $"visual tokens {KeptTokens} of {PictureTokens} · prompt {answer.PromptLength} · generated {answer.Tokens.Count} · preprocess {times.Preprocess:F0} ms · vision {times.Vision:F0} ms · prefill {times.Prefill:F0} ms · decode {times.Decode:F0} ms{rate} · KV cache {answer.CacheBytes / 1e6:F1} MB");
+            $"visual tokens {KeptTokens} of {PictureTokens} · prompt {answer.PromptLength} positions{saved} · generated {answer.Tokens.Count} · preprocess {times.Preprocess:F0} ms · vision {times.Vision:F0} ms · prefill {times.Prefill:F0} ms · decode {times.Decode:F0} ms{rate} · KV cache {answer.CacheBytes / 1e6:F1} MB");
     }
 
     public static long PeakBytes()

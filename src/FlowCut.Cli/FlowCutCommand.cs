@@ -21,7 +21,7 @@ internal static class FlowCutCommand
         var parsed = root.Parse(args);
         if (parsed.Errors.Count > 0)
         {
-            foreach (var error in parsed.Errors) await Console.Error.WriteLineAsync($"flowcut: {error.Message}");
+            await Console.Error.WriteLineAsync($"flowcut: {string.Join(' ', parsed.Errors.Select(e => e.Message))}");
             await Console.Error.WriteLineAsync($"Try 'flowcut {string.Join(' ', parsed.CommandResult.Command is RootCommand ? [] : new[] { parsed.CommandResult.Command.Name })} --help'.".Replace("  ", " "));
             return ExitStatus.BadInput;
         }

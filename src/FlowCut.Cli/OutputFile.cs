@@ -22,6 +22,21 @@ internal static class OutputFile
         }
     }
 
+    /// <summary>Writes a file by an action that writes it whole or not at all; a failure names the file.</summary>
+    /// <exception cref="OutputFailedException">The disk is full or fails.</exception>
+    public static void Write(string path, Action write)
+    {
+        try
+        {
+            write();
+        }
+        // .NET reports a file that outgrows its limit as an argument out of range
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentOutOfRangeException)
+        {
+            throw new OutputFailedException(path, e);
+        }
+    }
+
     /// <summary>Writes text whole or not at all.</summary>
     public static void WriteText(string path, string text)
     {

@@ -51,7 +51,7 @@ public static class PictureFile
         if (codec.EncodedFormat == SKEncodedImageFormat.Jpeg && JpegScan.IsCutShort(bytes))
             throw new PictureFormatException($"{name}: the JPEG file is truncated: its data ends before the last row");
         var pixels = IsSixteenBit(bytes) ? DecodeSixteenBit(codec, name) : DecodeEightBit(codec, name);
-        return new DecodedPicture(new RgbImage(info.Width, info.Height, pixels), Math.Max(1, codec.FrameCount), codec.EncodedFormat.ToString());
+        return new DecodedPicture(new RgbImage(info.Width, info.Height, pixels) { Name = name }, Math.Max(1, codec.FrameCount), codec.EncodedFormat.ToString());
     }
 
     private static byte[] DecodeEightBit(SKCodec codec, string name)

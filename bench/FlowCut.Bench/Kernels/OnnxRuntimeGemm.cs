@@ -3,7 +3,7 @@ using Microsoft.ML.OnnxRuntime;
 
 namespace FlowCut.Bench.Kernels;
 
-/// <summary>y = x·W in ONNX Runtime (MLAS): a graph of one MatMul whose constant weight it packs when it loads.</summary>
+/// <summary>y = x·Wᵀ in ONNX Runtime (MLAS): a graph of one Gemm whose constant weight it packs when it loads.</summary>
 internal sealed class OnnxRuntimeGemm : IDisposable
 {
     private readonly InferenceSession _session;
@@ -20,8 +20,8 @@ internal sealed class OnnxRuntimeGemm : IDisposable
                 file.Write(System.Runtime.InteropServices.MemoryMarshal.AsBytes(LinearWork.Values(depth * columns).AsSpan()));
             var graph = new OnnxGraph();
             graph.Input("x", rows, depth);
-            graph.Weight("w", "weight.bin", 0, depth, columns);
-            var y = graph.Node("MatMul", ["x", "w"]);
+            graph.Weight("w", "weight.bin", 0, columns, depth);
+            var y = graph.Node("Gemm", ["x", "w"], ("transB", 1));
             graph.Output(y, rows, columns);
             using var options = new SessionOptions { IntraOpNumThreads = Environment.ProcessorCount };
             options.AddSessionConfigEntry("session.model_external_initializers_file_folder_path", folder);

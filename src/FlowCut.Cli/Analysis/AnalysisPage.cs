@@ -38,7 +38,7 @@ internal sealed class AnalysisPage(string pictureName, RgbImage picture, string?
         foreach (var run in runs) Section(run);
         _html.Append("</body></html>");
         var path = Path.Combine(folder, "index.html");
-        OutputFile.WriteText(path, _html.ToString());
+        OutputFile.Write(path, () => OutputFile.WriteText(path, _html.ToString()));
         return path;
     }
 
@@ -96,7 +96,7 @@ internal sealed class AnalysisPage(string pictureName, RgbImage picture, string?
 
     private void Figure(string size, string file, RgbImage image, string caption)
     {
-        PictureWriter.SavePng(image, Path.Combine(folder, file));
+        OutputFile.Write(Path.Combine(folder, file), () => PictureWriter.SavePng(image, Path.Combine(folder, file)));
         _html.Append($"<figure class=\"{size}\"><img alt=\"{Text(caption)}\" src=\"data:image/webp;base64,{Convert.ToBase64String(PictureWriter.EncodeWebp(image))}\"><figcaption>{Text(caption)}</figcaption></figure>");
     }
 

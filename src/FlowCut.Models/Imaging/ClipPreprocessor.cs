@@ -78,7 +78,7 @@ public sealed class ClipPreprocessor
         int shortest = Math.Min(picture.Width, picture.Height), longest = Math.Max(picture.Width, picture.Height);
         var stretched = (long)Size * longest / shortest;
         if (stretched * Size > RgbImage.MaxPixels)
-            throw new PictureFormatException($"a picture of {picture.Width}x{picture.Height} pixels would be {Size}x{stretched} with its shortest edge resized, over the limit of {RgbImage.MaxPixels / 1_000_000} megapixels; --preprocess original pads it instead");
+            throw new PictureFormatException($"{picture.Title} would be {Size}x{stretched} with its shortest edge resized, over the limit of {RgbImage.MaxPixels / 1_000_000} megapixels; --preprocess original pads it instead");
         var (width, height) = picture.Width <= picture.Height ? (Size, (int)stretched) : ((int)stretched, Size);
         var part = new Part((width - Size) / 2, (height - Size) / 2, Size, Size);
         var resized = PillowResampler.Resize(Canvas.Of(picture), width, height, part);

@@ -29,7 +29,7 @@ public static class PillowResampler
     internal static RgbImage Resize(Canvas canvas, int width, int height, Part part)
     {
         if ((long)width * height > RgbImage.MaxPixels || (long)width * canvas.Picture.Height > RgbImage.MaxPixels)
-            throw new PictureFormatException($"a picture of {canvas.Picture.Width}x{canvas.Picture.Height} pixels would be {width}x{height} after resizing, over the limit of {RgbImage.MaxPixels / 1_000_000} megapixels");
+            throw new PictureFormatException($"{canvas.Picture.Title} would be {width}x{height} after resizing, over the limit of {RgbImage.MaxPixels / 1_000_000} megapixels");
         var horizontal = width == canvas.Width ? null : new ResampleWeights(canvas.Width, width);
         var vertical = height == canvas.Height ? null : new ResampleWeights(canvas.Height, height);
 

@@ -30,4 +30,10 @@ public sealed class RgbImage
     public int Height { get; }
 
     public byte[] Pixels { get; }
+
+    /// <summary>Where the picture comes from, a file say, for messages; null: unknown.</summary>
+    public string? Name { get; init; }
+
+    /// <summary>As messages call it.</summary>
+    internal string Title => (Name is null ? "" : $"{Name}: ") + $"a picture of {Width}x{Height} pixels";
 }

@@ -1,3 +1,4 @@
+using FlowCut.Testing;
 using System.Text.Json;
 using FlowCut.Models.Checkpoints;
 using FlowCut.Models.Families;

@@ -1,13 +1,14 @@
 using System.Runtime.InteropServices;
 using FlowCut.Models.Checkpoints;
+using Xunit;
 
-namespace FlowCut.Models.Tests.Parity;
+namespace FlowCut.Testing;
 
 /// <summary>
 /// Compares a trace with a golden file, tensor by tensor, with the tolerances that the goldens' README recommends:
 /// |difference| ≤ tolerance × largest |value| of the reference tensor. Integers and bytes are equal or wrong.
 /// </summary>
-internal static class TensorComparison
+public static class TensorComparison
 {
     /// <summary>Every tensor of the golden file; <paramref name="rename"/> maps its name to the trace's, null leaves it out.</summary>
     public static void AssertMatches(Checkpoint golden, IReadOnlyDictionary<string, TensorData> trace, Func<string, string?>? rename = null)
