@@ -4,8 +4,9 @@ namespace FlowCut.Imaging.Skia;
 
 /// <summary>
 /// Tells whether a JPEG's entropy-coded data ends before the picture does. The decoder hides that: it fills the rest with
-/// grey and reports success. Here the data is decoded twice at an eighth of the size, with two different continuations
-/// behind it: a whole picture never reads them, a truncated one comes out different.
+/// grey and reports success. Here the data is decoded twice, with two different continuations behind it: a whole picture
+/// never reads them, a truncated one comes out different. A baseline scan goes block by block, so an eighth of the size
+/// shows it; a progressive one goes over the picture again and again with ever finer detail, which only the full size shows.
 /// </summary>
 internal static class JpegScan
 {
@@ -15,13 +16,31 @@ internal static class JpegScan
     {
         // up to the last end marker, if there is one: what comes before it must suffice
         var end = bytes.AsSpan().LastIndexOf([(byte)0xFF, (byte)0xD9]);
-        var scan = bytes.AsSpan(0, end < 0 ? bytes.Length : end);
-        var first = Thumbnail(scan, 0x5A);
-        var second = Thumbnail(scan, 0xA6);
+        // a last 0xFF would make a marker of the continuation's first byte
+        var scan = bytes.AsSpan(0, end < 0 ? bytes.Length : end).TrimEnd((byte)0xFF);
+        var scale = IsProgressive(bytes) ? 1 : 1 / 8f;
+        var first = Decode(scan, 0x5A, scale);
+        var second = Decode(scan, 0xA6, scale);
         return first is null || second is null || !first.AsSpan().SequenceEqual(second);
     }
 
-    private static unsafe byte[]? Thumbnail(ReadOnlySpan<byte> scan, byte filler)
+    /// <summary>Walks the segments to the frame header.</summary>
+    private static bool IsProgressive(ReadOnlySpan<byte> bytes)
+    {
+        const int FirstSegment = 2, StartOfScan = 0xDA, ProgressiveFrame = 0xC2;
+        for (var at = FirstSegment; at + 3 < bytes.Length;)
+        {
+            var marker = bytes[at + 1];
+            if (bytes[at] != 0xFF || marker == StartOfScan) return false;
+            if (marker == ProgressiveFrame) return true;
+            // a marker may stand behind any number of fill bytes
+            at += marker == 0xFF ? 1 : 2 + (bytes[at + 2] << 8 | bytes[at + 3]);
+        }
+
+        return false;
+    }
+
+    private static unsafe byte[]? Decode(ReadOnlySpan<byte> scan, byte filler, float scale)
     {
         var bytes = new byte[scan.Length + FillerLength + 2];
         scan.CopyTo(bytes);
@@ -31,7 +50,7 @@ internal static class JpegScan
         using var data = SKData.CreateCopy(bytes);
         using var codec = SKCodec.Create(data);
         if (codec is null) return null;
-        var size = codec.GetScaledDimensions(1 / 8f);
+        var size = codec.GetScaledDimensions(scale);
         var info = new SKImageInfo(size.Width, size.Height, SKColorType.Rgba8888, SKAlphaType.Opaque);
         var pixels = new byte[info.BytesSize];
         fixed (byte* address = pixels) return codec.GetPixels(info, (nint)address) is SKCodecResult.Success or SKCodecResult.IncompleteInput ? pixels : null;

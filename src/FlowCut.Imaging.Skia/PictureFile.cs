@@ -1,4 +1,3 @@
-using System.Runtime.InteropServices;
 using FlowCut.Models;
 using FlowCut.Models.Imaging;
 using SkiaSharp;
@@ -41,7 +40,8 @@ public static class PictureFile
     {
         ArgumentNullException.ThrowIfNull(bytes);
         if (bytes.Length == 0) throw new PictureFormatException($"{name}: the file is empty");
-        using var data = SKData.CreateCopy(bytes);
+        // a JPEG without its end marker loses its last blocks, one with two is fine
+        using var data = SKData.CreateCopy(bytes is [0xFF, 0xD8, ..] ? [.. bytes, 0xFF, 0xD9] : bytes);
         using var codec = SKCodec.Create(data);
         if (codec is null) throw new PictureFormatException($"{name}: is not a picture that can be read, or its header is damaged; JPEG, PNG and WebP files can");
         var info = codec.Info;
@@ -50,13 +50,26 @@ public static class PictureFile
             throw new PictureFormatException($"{name}: {info.Width}x{info.Height} pixels are over the limit of {RgbImage.MaxPixels / 1_000_000} megapixels");
         if (codec.EncodedFormat == SKEncodedImageFormat.Jpeg && JpegScan.IsCutShort(bytes))
             throw new PictureFormatException($"{name}: the JPEG file is truncated: its data ends before the last row");
-        var pixels = IsSixteenBit(bytes) ? DecodeSixteenBit(codec, name) : DecodeEightBit(codec, name);
-        return new DecodedPicture(new RgbImage(info.Width, info.Height, pixels) { Name = name }, Math.Max(1, codec.FrameCount), codec.EncodedFormat.ToString());
+        return new DecodedPicture(new RgbImage(info.Width, info.Height, Pixels(codec, name)) { Name = name }, Math.Max(1, codec.FrameCount), codec.EncodedFormat.ToString());
     }
 
-    private static byte[] DecodeEightBit(SKCodec codec, string name)
+    private static unsafe byte[] Pixels(SKCodec codec, string name)
     {
-        var rgba = Pixels(codec, SKColorType.Rgba8888, 4, name);
+        // no colour space: samples come out as stored, of 16 bits the high byte; not premultiplied: colours under transparency come out whole
+        var info = new SKImageInfo(codec.Info.Width, codec.Info.Height, SKColorType.Rgba8888, codec.Info.AlphaType == SKAlphaType.Opaque ? SKAlphaType.Opaque : SKAlphaType.Unpremul);
+        var rgba = GC.AllocateUninitializedArray<byte>(info.BytesSize);
+        SKCodecResult result;
+        fixed (byte* address = rgba) result = codec.GetPixels(info, (nint)address);
+        switch (result)
+        {
+            case SKCodecResult.Success: return DropAlpha(rgba);
+            case SKCodecResult.IncompleteInput: throw new PictureFormatException($"{name}: the {codec.EncodedFormat} file is truncated: its data ends before the last row");
+            default: throw new PictureFormatException($"{name}: the {codec.EncodedFormat} data is damaged ({result})");
+        }
+    }
+
+    private static byte[] DropAlpha(byte[] rgba)
+    {
         var rgb = GC.AllocateUninitializedArray<byte>(rgba.Length / 4 * 3);
         for (int from = 0, to = 0; from < rgba.Length; from += 4, to += 3)
         {
@@ -67,38 +80,4 @@ public static class PictureFile
 
         return rgb;
     }
-
-    private static byte[] DecodeSixteenBit(SKCodec codec, string name)
-    {
-        var rgba = Pixels(codec, SKColorType.Rgba16161616, 8, name);
-        var rgb = GC.AllocateUninitializedArray<byte>(rgba.Length / 8 * 3);
-        // little endian: the high byte of each channel comes second
-        for (int from = 0, to = 0; from < rgba.Length; from += 8, to += 3)
-        {
-            rgb[to] = rgba[from + 1];
-            rgb[to + 1] = rgba[from + 3];
-            rgb[to + 2] = rgba[from + 5];
-        }
-
-        return rgb;
-    }
-
-    private static unsafe byte[] Pixels(SKCodec codec, SKColorType type, int bytesPerPixel, string name)
-    {
-        // no colour space: samples come out as stored; not premultiplied: colours under transparency come out whole
-        var info = new SKImageInfo(codec.Info.Width, codec.Info.Height, type, codec.Info.AlphaType == SKAlphaType.Opaque ? SKAlphaType.Opaque : SKAlphaType.Unpremul);
-        var pixels = GC.AllocateUninitializedArray<byte>(checked((int)((long)info.Width * info.Height * bytesPerPixel)));
-        SKCodecResult result;
-        fixed (byte* address = pixels) result = codec.GetPixels(info, (nint)address);
-        return result switch
-        {
-            SKCodecResult.Success => pixels,
-            SKCodecResult.IncompleteInput => throw new PictureFormatException($"{name}: the {codec.EncodedFormat} file is truncated: its data ends before the last row"),
-            _ => throw new PictureFormatException($"{name}: the {codec.EncodedFormat} data is damaged ({result})"),
-        };
-    }
-
-    /// <summary>PNG's bit depth stands at a fixed place of its first chunk.</summary>
-    private static bool IsSixteenBit(byte[] bytes) =>
-        bytes.Length > 24 && MemoryMarshal.Read<ulong>(bytes) == 0x0A1A0A0D474E5089 && bytes[24] == 16;
 }

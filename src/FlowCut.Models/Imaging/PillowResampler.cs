@@ -40,7 +40,8 @@ public static class PillowResampler
         end = Math.Clamp(end - canvas.Top, first, canvas.Picture.Height);
         var stride = part.Width * Channels;
         var rows = GC.AllocateUninitializedArray<byte>(checked((end - first) * stride));
-        Parallel.For(first, end, row => Horizontal(canvas, row, horizontal, part, rows.AsSpan((row - first) * stride, stride)));
+        var borders = horizontal is null ? [] : BorderWeights(canvas, horizontal, part);
+        Parallel.For(first, end, row => Horizontal(canvas, row, horizontal, borders, part, rows.AsSpan((row - first) * stride, stride)));
 
         var border = BorderRow(canvas, horizontal, part);
         var result = GC.AllocateUninitializedArray<byte>(checked(part.Height * stride));
@@ -49,7 +50,7 @@ public static class PillowResampler
     }
 
     /// <summary>One row of the picture, with the canvas beside it, to the wanted output columns.</summary>
-    private static void Horizontal(Canvas canvas, int row, ResampleWeights? weights, Part part, Span<byte> output)
+    private static void Horizontal(Canvas canvas, int row, ResampleWeights? weights, int[] borders, Part part, Span<byte> output)
     {
         var pixels = canvas.Picture.Pixels.AsSpan(row * canvas.Picture.Width * Channels, canvas.Picture.Width * Channels);
         for (var x = 0; x < part.Width; x++)
@@ -69,12 +70,27 @@ public static class PillowResampler
             var before = Math.Clamp(-start, 0, taps.Length);
             var behind = Math.Clamp(canvas.Picture.Width - start, before, taps.Length);
             var sum = Dot(pixels, start + before, taps[before..behind]);
-            var outside = Sum(taps[..before]) + Sum(taps[behind..]);
-            sum += Vector128.Create(canvas.Color.R, canvas.Color.G, canvas.Color.B, 0) * outside;
+            sum += Vector128.Create(canvas.Color.R, canvas.Color.G, canvas.Color.B, 0) * borders[x];
             destination[0] = Clip(sum[0]);
             destination[1] = Clip(sum[1]);
             destination[2] = Clip(sum[2]);
         }
+    }
+
+    /// <summary>For each wanted output column the sum of the taps that fall beside the picture; the same in every row.</summary>
+    private static int[] BorderWeights(Canvas canvas, ResampleWeights weights, Part part)
+    {
+        var sums = new int[part.Width];
+        for (var x = 0; x < part.Width; x++)
+        {
+            var taps = weights.Of(part.Left + x);
+            var start = weights.First(part.Left + x) - canvas.Left;
+            var before = Math.Clamp(-start, 0, taps.Length);
+            var behind = Math.Clamp(canvas.Picture.Width - start, before, taps.Length);
+            sums[x] = Sum(taps[..before]) + Sum(taps[behind..]);
+        }
+
+        return sums;
     }
 
     /// <summary>Σ taps·pixel per channel, from half of the last bit.</summary>

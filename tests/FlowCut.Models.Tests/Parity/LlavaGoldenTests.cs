@@ -1,4 +1,3 @@
-using FlowCut.Testing;
 using System.Text.Json;
 using FlowCut.Models.Checkpoints;
 using FlowCut.Models.Families;
@@ -6,6 +5,7 @@ using FlowCut.Models.Generation;
 using FlowCut.Models.Imaging;
 using FlowCut.Models.Pruning;
 using FlowCut.Models.Tracing;
+using FlowCut.Testing;
 using static FlowCut.Testing.Goldens;
 
 namespace FlowCut.Models.Tests.Parity;
