@@ -65,7 +65,7 @@ public sealed class VisionLanguageModel : IDisposable
     /// <param name="pictures">In the order of the prompt; may be empty.</param>
     /// <param name="options">Null: greedy, unpruned.</param>
     /// <exception cref="InputException">Prompt, pictures and options do not fit each other or the model.</exception>
-    public Answer GenerateAsync(IReadOnlyList<ChatTurn> turns, IReadOnlyList<RgbImage> pictures, GenerationOptions? options = null)
+    public Answer GenerateAsync(IReadOnlyList<ChatTurn> turns, IReadOnlyList<RgbImage> pictures, GenerationOptions? options)
     {
         ArgumentNullException.ThrowIfNull(turns);
         ArgumentNullException.ThrowIfNull(pictures);
