@@ -1,3 +1,5 @@
+using System.Runtime.ExceptionServices;
+
 namespace FlowCut.Models.Backends.Cpu;
 
 /// <summary>Work that a pool splits into numbered parts. Implementations are reused between runs, so that steady state allocates nothing.</summary>
@@ -17,7 +19,7 @@ internal sealed class CpuThreadPool : IDisposable
     private readonly SemaphoreSlim _start = new(0);
     private readonly ManualResetEventSlim _done = new(false);
     private IParallelJob? _job;
-    private int _count, _next, _running;
+    private int _count, _next, _running, _inUse;
     private volatile bool _stop;
     private volatile Exception? _failure;
 
@@ -35,16 +37,34 @@ internal sealed class CpuThreadPool : IDisposable
 
     public int Workers { get; }
 
-    /// <summary>Runs parts 0 … count − 1 on all threads, the caller's included; returns when all are done.</summary>
+    /// <summary>Runs parts 0 … count − 1 on all threads, the caller's included; returns when all are done. An exception of a part ends the run and arrives as it is.</summary>
+    /// <exception cref="InvalidOperationException">A run is in progress: a job may not start another, nor may a second thread.</exception>
+    /// <exception cref="ObjectDisposedException">The pool has been disposed.</exception>
     public void Run(IParallelJob job, int count)
     {
+        ObjectDisposedException.ThrowIf(_stop, this);
         if (count <= 0) return;
-        if (_threads.Length == 0 || count == 1)
+        if (Interlocked.Exchange(ref _inUse, 1) != 0)
+            throw new InvalidOperationException("A CPU backend computes one operation at a time; give each of two concurrent callers its own backend.");
+        try
         {
-            for (var i = 0; i < count; i++) job.Run(i, 0);
-            return;
+            if (_threads.Length == 0 || count == 1)
+            {
+                for (var i = 0; i < count; i++) job.Run(i, 0);
+            }
+            else
+            {
+                RunOnAll(job, count);
+            }
         }
+        finally
+        {
+            Volatile.Write(ref _inUse, 0);
+        }
+    }
 
+    private void RunOnAll(IParallelJob job, int count)
+    {
         _job = job;
         _count = count;
         _next = 0;
@@ -55,7 +75,7 @@ internal sealed class CpuThreadPool : IDisposable
         Drain(job, 0);
         _done.Wait();
         _job = null;
-        if (_failure is { } failure) throw new InvalidOperationException("A parallel step failed.", failure);
+        if (_failure is { } failure) ExceptionDispatchInfo.Throw(failure);
     }
 
     private void Work(int worker)
@@ -85,6 +105,7 @@ internal sealed class CpuThreadPool : IDisposable
 
     public void Dispose()
     {
+        if (_stop) return;
         _stop = true;
         _start.Release(Math.Max(1, _threads.Length));
         foreach (var thread in _threads) thread.Join();
