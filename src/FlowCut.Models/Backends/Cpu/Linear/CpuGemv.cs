@@ -96,14 +96,32 @@ internal sealed unsafe class CpuGemv(CpuThreadPool pool, int lanes) : IParallelJ
         // infinity and NaN, which the fast widening does not know, are rare
         if (T.Largest(largest) >= HalfWeights.Infinity)
         {
-            s0 = s1 = s2 = s3 = T.All(0);
-            i = 0;
+            s0 = SumExactly<T, TWeights>(w0, x, i);
+            s1 = SumExactly<T, TWeights>(w1, x, i);
+            s2 = SumExactly<T, TWeights>(w2, x, i);
+            s3 = SumExactly<T, TWeights>(w3, x, i);
         }
 
         sums[0] = T.Sum(s0) + Rest<TWeights>(w0, x, i, count);
         sums[step] = T.Sum(s1) + Rest<TWeights>(w1, x, i, count);
         sums[2 * step] = T.Sum(s2) + Rest<TWeights>(w2, x, i, count);
         sums[3 * step] = T.Sum(s3) + Rest<TWeights>(w3, x, i, count);
+    }
+
+    /// <summary>The same sums in the same order, weight by weight.</summary>
+    private static T SumExactly<T, TWeights>(byte* w, float* x, int count)
+        where T : struct, ILanes<T>
+        where TWeights : struct, IStoredWeights
+    {
+        var weights = stackalloc float[T.Count];
+        var sum = T.All(0);
+        for (var i = 0; i < count; i += T.Count)
+        {
+            for (var lane = 0; lane < T.Count; lane++) weights[lane] = TWeights.Exactly(w, i + lane);
+            sum = T.MultiplyAdd(T.Load(weights), T.Load(x + i), sum);
+        }
+
+        return sum;
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
