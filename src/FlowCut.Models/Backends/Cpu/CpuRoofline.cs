@@ -53,56 +53,29 @@ public static unsafe class CpuRoofline
         private float _sink;
 
         /// <summary>Twelve independent chains hide the latency of a fused multiply-add on every current core.</summary>
-        public static double FlopsPerPart => Iterations * 12.0 * 2 * (Vector512.IsHardwareAccelerated ? 16 : Vector256.IsHardwareAccelerated ? 8 : 4);
+        public static double FlopsPerPart => Iterations * 12.0 * 2 * LaneWidth.Widest;
 
-        public void Run(int index, int worker) => _sink = Vector512.IsHardwareAccelerated ? Run512() : Vector256.IsHardwareAccelerated ? Run256() : Run128();
+        public void Run(int index, int worker) => _sink = LaneWidth.Widest switch
+        {
+            16 => Chains<Lanes512>(),
+            8 => Chains<Lanes256>(),
+            _ => Chains<Lanes128>(),
+        };
 
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-        private static float Run512()
+        private static float Chains<T>()
+            where T : struct, ILanes<T>
         {
-            Vector512<float> a0 = default, a1 = a0, a2 = a0, a3 = a0, a4 = a0, a5 = a0, a6 = a0, a7 = a0, a8 = a0, a9 = a0, a10 = a0, a11 = a0;
-            Vector512<float> x = Vector512.Create(0.999f), y = Vector512.Create(0.001f);
+            T a0 = T.All(0), a1 = a0, a2 = a0, a3 = a0, a4 = a0, a5 = a0, a6 = a0, a7 = a0, a8 = a0, a9 = a0, a10 = a0, a11 = a0;
+            T x = T.All(0.999f), y = T.All(0.001f);
             for (var i = 0; i < Iterations; i++)
             {
-                a0 = Vector512.FusedMultiplyAdd(a0, x, y); a1 = Vector512.FusedMultiplyAdd(a1, x, y); a2 = Vector512.FusedMultiplyAdd(a2, x, y);
-                a3 = Vector512.FusedMultiplyAdd(a3, x, y); a4 = Vector512.FusedMultiplyAdd(a4, x, y); a5 = Vector512.FusedMultiplyAdd(a5, x, y);
-                a6 = Vector512.FusedMultiplyAdd(a6, x, y); a7 = Vector512.FusedMultiplyAdd(a7, x, y); a8 = Vector512.FusedMultiplyAdd(a8, x, y);
-                a9 = Vector512.FusedMultiplyAdd(a9, x, y); a10 = Vector512.FusedMultiplyAdd(a10, x, y); a11 = Vector512.FusedMultiplyAdd(a11, x, y);
+                a0 = T.MultiplyAdd(a0, x, y); a1 = T.MultiplyAdd(a1, x, y); a2 = T.MultiplyAdd(a2, x, y); a3 = T.MultiplyAdd(a3, x, y);
+                a4 = T.MultiplyAdd(a4, x, y); a5 = T.MultiplyAdd(a5, x, y); a6 = T.MultiplyAdd(a6, x, y); a7 = T.MultiplyAdd(a7, x, y);
+                a8 = T.MultiplyAdd(a8, x, y); a9 = T.MultiplyAdd(a9, x, y); a10 = T.MultiplyAdd(a10, x, y); a11 = T.MultiplyAdd(a11, x, y);
             }
 
-            return (a0 + a1 + a2 + a3 + a4 + a5 + a6 + a7 + a8 + a9 + a10 + a11).ToScalar();
-        }
-
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-        private static float Run256()
-        {
-            Vector256<float> a0 = default, a1 = a0, a2 = a0, a3 = a0, a4 = a0, a5 = a0, a6 = a0, a7 = a0, a8 = a0, a9 = a0, a10 = a0, a11 = a0;
-            Vector256<float> x = Vector256.Create(0.999f), y = Vector256.Create(0.001f);
-            for (var i = 0; i < Iterations; i++)
-            {
-                a0 = Vector256.FusedMultiplyAdd(a0, x, y); a1 = Vector256.FusedMultiplyAdd(a1, x, y); a2 = Vector256.FusedMultiplyAdd(a2, x, y);
-                a3 = Vector256.FusedMultiplyAdd(a3, x, y); a4 = Vector256.FusedMultiplyAdd(a4, x, y); a5 = Vector256.FusedMultiplyAdd(a5, x, y);
-                a6 = Vector256.FusedMultiplyAdd(a6, x, y); a7 = Vector256.FusedMultiplyAdd(a7, x, y); a8 = Vector256.FusedMultiplyAdd(a8, x, y);
-                a9 = Vector256.FusedMultiplyAdd(a9, x, y); a10 = Vector256.FusedMultiplyAdd(a10, x, y); a11 = Vector256.FusedMultiplyAdd(a11, x, y);
-            }
-
-            return (a0 + a1 + a2 + a3 + a4 + a5 + a6 + a7 + a8 + a9 + a10 + a11).ToScalar();
-        }
-
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-        private static float Run128()
-        {
-            Vector128<float> a0 = default, a1 = a0, a2 = a0, a3 = a0, a4 = a0, a5 = a0, a6 = a0, a7 = a0, a8 = a0, a9 = a0, a10 = a0, a11 = a0;
-            Vector128<float> x = Vector128.Create(0.999f), y = Vector128.Create(0.001f);
-            for (var i = 0; i < Iterations; i++)
-            {
-                a0 = Vector128.MultiplyAddEstimate(a0, x, y); a1 = Vector128.MultiplyAddEstimate(a1, x, y); a2 = Vector128.MultiplyAddEstimate(a2, x, y);
-                a3 = Vector128.MultiplyAddEstimate(a3, x, y); a4 = Vector128.MultiplyAddEstimate(a4, x, y); a5 = Vector128.MultiplyAddEstimate(a5, x, y);
-                a6 = Vector128.MultiplyAddEstimate(a6, x, y); a7 = Vector128.MultiplyAddEstimate(a7, x, y); a8 = Vector128.MultiplyAddEstimate(a8, x, y);
-                a9 = Vector128.MultiplyAddEstimate(a9, x, y); a10 = Vector128.MultiplyAddEstimate(a10, x, y); a11 = Vector128.MultiplyAddEstimate(a11, x, y);
-            }
-
-            return (a0 + a1 + a2 + a3 + a4 + a5 + a6 + a7 + a8 + a9 + a10 + a11).ToScalar();
+            return T.Sum(a0 + a1 + a2 + a3 + a4 + a5 + a6 + a7 + a8 + a9 + a10 + a11);
         }
     }
 
