@@ -18,6 +18,7 @@ public sealed class VisionLanguageModel : IDisposable
 {
     private readonly ModelFamily _family;
     private readonly bool _ownsBackend;
+    private bool _disposed;
 
     private VisionLanguageModel(ModelFamily family, Backend backend, bool ownsBackend)
     {
@@ -67,6 +68,7 @@ public sealed class VisionLanguageModel : IDisposable
     /// <exception cref="InputException">Prompt, pictures and options do not fit each other or the model.</exception>
     public Answer GenerateAsync(IReadOnlyList<ChatTurn> turns, IReadOnlyList<RgbImage> pictures, GenerationOptions? options)
     {
+        ObjectDisposedException.ThrowIf(_disposed, this);
         ArgumentNullException.ThrowIfNull(turns);
         ArgumentNullException.ThrowIfNull(pictures);
         options ??= new GenerationOptions();
@@ -104,6 +106,7 @@ public sealed class VisionLanguageModel : IDisposable
     /// <exception cref="ComputationException">A score is not a number.</exception>
     public EncodedPicture[] Encode(IReadOnlyList<PreprocessedPicture> pictures, IPruningStrategy? pruning = null, Trace? trace = null, CancellationToken cancellation = default)
     {
+        ObjectDisposedException.ThrowIf(_disposed, this);
         ArgumentNullException.ThrowIfNull(pictures);
         return _family.Encode(pictures, pruning, trace, cancellation);
     }
@@ -120,6 +123,7 @@ public sealed class VisionLanguageModel : IDisposable
         PromptTokens prompt, IReadOnlyList<EncodedPicture> pictures, int maxTokens,
         PositionPolicy positions = PositionPolicy.Compact, Trace? trace = null, CancellationToken cancellation = default)
     {
+        ObjectDisposedException.ThrowIf(_disposed, this);
         ArgumentNullException.ThrowIfNull(prompt);
         ArgumentNullException.ThrowIfNull(pictures);
         var length = DecodingSession.PrefillLength(prompt, pictures);
@@ -139,8 +143,11 @@ public sealed class VisionLanguageModel : IDisposable
         }
     }
 
+    /// <summary>Unmaps the weights. Sessions and answers of the model end with it; let none compute meanwhile.</summary>
     public void Dispose()
     {
+        if (_disposed) return;
+        _disposed = true;
         _family.Dispose();
         if (_ownsBackend) Backend.Dispose();
     }

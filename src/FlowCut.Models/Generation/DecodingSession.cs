@@ -15,7 +15,7 @@ public sealed class DecodingSession : IDisposable
     private readonly Backend _backend;
     private readonly LlamaDecoder _decoder;
     private readonly KeyValueCache _cache;
-    private readonly Tensor _input;
+    private readonly Tensor _input, _output;
     private readonly float[] _logits;
     private bool _logitsFetched;
     private int _position;
@@ -26,6 +26,7 @@ public sealed class DecodingSession : IDisposable
         _decoder = decoder;
         _cache = decoder.CreateCache(capacity);
         _input = backend.Allocate(1, decoder.Config.HiddenSize);
+        _output = backend.Allocate(1, decoder.Config.VocabularySize);
         _logits = new float[decoder.Config.VocabularySize];
     }
 
@@ -40,7 +41,7 @@ public sealed class DecodingSession : IDisposable
     {
         get
         {
-            if (!_logitsFetched) _backend.Download(_decoder.Logits, _logits);
+            if (!_logitsFetched) _backend.Download(_output, _logits);
             _logitsFetched = true;
             return _logits;
         }
@@ -50,7 +51,7 @@ public sealed class DecodingSession : IDisposable
     /// <exception cref="ComputationException">A logit is not a number.</exception>
     public int ArgMax(int vocabulary)
     {
-        var index = _backend.ArgMax(_decoder.Logits.SliceColumns(0, vocabulary));
+        var index = _backend.ArgMax(_output.SliceColumns(0, vocabulary));
         return index >= 0 ? index : throw new ComputationException($"the logits at position {_position} hold NaN; the weights or the activations are damaged");
     }
 
@@ -58,15 +59,15 @@ public sealed class DecodingSession : IDisposable
     public void Append(int token, CancellationToken cancellation = default)
     {
         _decoder.Embed([token], _input);
-        _decoder.Forward(_input, [_position], _cache, null, cancellation);
+        Forward(_input, [_position], null, cancellation);
         _position++;
-        _logitsFetched = false;
     }
 
     public void Dispose()
     {
         _cache.Dispose();
         _input.Buffer.Dispose();
+        _output.Buffer.Dispose();
     }
 
     /// <summary>Reads a prompt, each picture marker replaced by its picture's tokens.</summary>
@@ -99,9 +100,8 @@ public sealed class DecodingSession : IDisposable
                 for (; i < end; i++) positions[row++] = _position++;
             }
 
-            _decoder.Forward(inputs, positions, _cache, trace, cancellation);
-            _logitsFetched = false;
-            trace?.AddVector("language.logits", _backend, _decoder.Logits);
+            Forward(inputs, positions, trace, cancellation);
+            trace?.AddVector("language.logits", _backend, _output);
         }
         finally
         {
@@ -111,4 +111,12 @@ public sealed class DecodingSession : IDisposable
 
     internal static int PrefillLength(PromptTokens prompt, IReadOnlyList<EncodedPicture> pictures) =>
         prompt.Ids.Length - pictures.Count + pictures.Sum(p => p.Tokens.Rows);
+
+    private void Forward(Tensor inputs, ReadOnlySpan<int> positions, Trace? trace, CancellationToken cancellation)
+    {
+        _decoder.Forward(inputs, positions, _cache, trace, cancellation);
+        // the decoder's logits are the next session's too
+        _backend.Copy(_decoder.Logits, _output);
+        _logitsFetched = false;
+    }
 }

@@ -19,6 +19,7 @@ internal sealed class LlamaDecoder : IDisposable
     private readonly Layer[] _layers;
     private readonly float[] _inverseFrequencies;
     private LlamaWorkspace? _workspace;
+    private bool _disposed;
 
     /// <param name="backend">Owns the weights from here on.</param>
     /// <param name="config">Shapes that the tensors must have.</param>
@@ -51,7 +52,12 @@ internal sealed class LlamaDecoder : IDisposable
     public KeyValueCache CreateCache(int capacity) => new(_backend, Config, capacity);
 
     /// <summary>Token embeddings into <paramref name="destination"/> [ids, hidden].</summary>
-    public void Embed(ReadOnlySpan<int> ids, Tensor destination) => _backend.Embed(_embedding, ids, destination);
+    public void Embed(ReadOnlySpan<int> ids, Tensor destination)
+    {
+        // a session may outlive its model, whose mapped weights are then gone
+        ObjectDisposedException.ThrowIf(_disposed, this);
+        _backend.Embed(_embedding, ids, destination);
+    }
 
     /// <summary>Appends <paramref name="inputs"/> [n, hidden] (overwritten) at <paramref name="positions"/> and computes the logits of the last one.</summary>
     /// <param name="inputs">Embedded tokens.</param>
@@ -61,6 +67,7 @@ internal sealed class LlamaDecoder : IDisposable
     /// <param name="cancellation">Checked before every layer.</param>
     public void Forward(Tensor inputs, ReadOnlySpan<int> positions, KeyValueCache cache, Trace? trace, CancellationToken cancellation)
     {
+        ObjectDisposedException.ThrowIf(_disposed, this);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(cache.Length + inputs.Rows, cache.Capacity);
         for (var start = 0; start < inputs.Rows; start += ChunkRows)
         {
@@ -71,6 +78,7 @@ internal sealed class LlamaDecoder : IDisposable
 
     public void Dispose()
     {
+        _disposed = true;
         _workspace?.Dispose();
         _logits.Buffer.Dispose();
     }
