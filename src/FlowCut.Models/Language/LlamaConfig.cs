@@ -52,6 +52,9 @@ public sealed record LlamaConfig
     internal static LlamaConfig Read(JsonSection section, JsonSection root)
     {
         section.Expect("hidden_act", "silu", required: false);
+        // newer files keep what concerns the rotation together
+        var rotation = section.Has("rope_parameters") ? section.Section("rope_parameters") : section;
+        rotation.Expect("rope_type", "default", required: false);
         if (section.Has("rope_scaling")) throw section.Error("'rope_scaling' is set, which is not supported for Llama decoders");
         if (section.Bool("attention_bias", false) || section.Bool("mlp_bias", false))
             throw section.Error("biases in attention or MLP are not supported for Llama decoders");
@@ -73,7 +76,7 @@ public sealed record LlamaConfig
             VocabularySize = section.Int("vocab_size"),
             ContextLength = section.Int("max_position_embeddings"),
             RmsNormEpsilon = section.Positive("rms_norm_eps"),
-            RopeTheta = section.Has("rope_theta") ? section.Positive("rope_theta") : 10000,
+            RopeTheta = rotation.Has("rope_theta") ? rotation.Positive("rope_theta") : 10000,
             TiedEmbeddings = section.Bool("tie_word_embeddings", root.Bool("tie_word_embeddings", false)),
         };
         if (config.Heads % config.KeyValueHeads != 0)

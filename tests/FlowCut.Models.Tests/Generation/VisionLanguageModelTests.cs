@@ -161,7 +161,7 @@ public class VisionLanguageModelTests
     {
         using var model = Open();
         Refused("empty", () => model.GenerateAsync("  ", Picture()));
-        Refused("one picture, 2", () => model.GenerateAsync([new ChatTurn("a")], [Picture(), Picture()]));
+        Refused("one picture, 2", () => model.GenerateAsync([new ChatTurn("a")], [Picture(), Picture()], null));
         Refused("0 picture markers", () => model.GenerateAsync("no marker", Picture(), new GenerationOptions { RawPrompt = true }));
         Refused("1 picture markers", () => model.GenerateAsync([new ChatTurn("<image> a")], [], new GenerationOptions { RawPrompt = true }));
         var context = model.Description.Language.ContextLength;
