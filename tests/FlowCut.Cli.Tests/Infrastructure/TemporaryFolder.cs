@@ -14,7 +14,7 @@ internal sealed class TemporaryFolder : IDisposable
 
     public string this[string relativePath] => Path.Combine(FullPath, relativePath);
 
-    public string Write(string relativePath, byte[] bytes)
+    public string Write(string relativePath, params byte[] bytes)
     {
         File.WriteAllBytes(this[relativePath], bytes);
         return this[relativePath];
@@ -22,18 +22,24 @@ internal sealed class TemporaryFolder : IDisposable
 
     public string MakeFolder(string relativePath) => Directory.CreateDirectory(this[relativePath]).FullName;
 
-    /// <summary>Every file of <paramref name="source"/> in a new folder: links where the system allows them, else copies.</summary>
-    public string Mirror(string source, string relativePath)
+    /// <summary>Copies the files of <paramref name="source"/> into a new folder, all but those of the given names.</summary>
+    public string CopyFolder(string source, string relativePath, params string[] without)
     {
         var target = MakeFolder(relativePath);
-        foreach (var file in Directory.EnumerateFiles(source)) Link(file, Path.Combine(relativePath, Path.GetFileName(file)));
+        foreach (var file in Directory.EnumerateFiles(source))
+        {
+            if (!without.Contains(Path.GetFileName(file))) Copy(file, Path.Combine(relativePath, Path.GetFileName(file)));
+        }
+
         return target;
     }
 
-    public void Link(string file, string relativePath)
+    public void Copy(string file, string relativePath)
     {
-        if (OperatingSystem.IsWindows()) File.Copy(file, this[relativePath]);
-        else File.CreateSymbolicLink(this[relativePath], file);
+        // by contents: the source may be read-only, and the copy must be removable
+        using var input = File.OpenRead(file);
+        using var output = File.Create(this[relativePath]);
+        input.CopyTo(output);
     }
 
     public void Dispose() => _folder.Delete(recursive: true);
