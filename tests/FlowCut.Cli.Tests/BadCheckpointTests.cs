@@ -56,11 +56,11 @@ public sealed class BadCheckpointTests : IDisposable
     public void Tensors_that_overlap()
     {
         var weights = new SafetensorsEditor(Path.Combine(Sample.Model, Weights));
-        // of the same length, shifted onto the tensor that comes after it
         var (begin, end) = weights.Offsets(Norm);
-        var next = weights.Header.First(t => t.Key != "__metadata__" && weights.Offsets(t.Key).Begin == end).Key;
-        weights.Header[Norm]!["data_offsets"] = new JsonArray(begin + 2, end + 2);
-        AssertRefused(Damaged(weights), Weights, next);
+        var previous = weights.Header.First(t => t.Key != "__metadata__" && weights.Offsets(t.Key).End == begin).Key;
+        // of the same length, shifted onto the tensor before it
+        weights.Header[Norm]!["data_offsets"] = new JsonArray(begin - 2, end - 2);
+        AssertRefused(Damaged(weights), Weights, Norm, "overlaps", previous);
     }
 
     [Fact]

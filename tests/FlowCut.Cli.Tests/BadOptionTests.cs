@@ -40,7 +40,7 @@ public class BadOptionTests
         var given = options.Split(' ');
         var rest = Sample.Generate()[1..].ToList();
         // the test's value in place of the sample's
-        foreach (var name in given.Where(rest.Contains).ToList()) rest.RemoveRange(rest.IndexOf(name), 2);
+        foreach (var name in given.Where(g => g.StartsWith("--", StringComparison.Ordinal) && rest.Contains(g)).ToList()) rest.RemoveRange(rest.IndexOf(name), 2);
         Refusal.AssertRefused(["generate", .. given, .. rest, "--trace", "trace.safetensors", "--overlay", "overlay.png"], option, reason);
     }
 
@@ -71,7 +71,15 @@ public class BadOptionTests
     [Theory]
     [InlineData("describe")]
     [InlineData("generte")]
-    public void A_command_that_does_not_exist(string command) => Refusal.AssertRefused([command], command);
+    public void A_command_that_does_not_exist(string command) => Refusal.AssertRefused([command], command, "generate, chat, analyze");
+
+    [Theory]
+    [InlineData("", "'flowcut --help'")]
+    [InlineData("model", "'flowcut model --help'")]
+    [InlineData("model info", "'flowcut model info --help'")]
+    [InlineData("generate", "'flowcut generate --help'")]
+    public void A_command_that_is_not_finished(string arguments, string help) =>
+        Refusal.AssertRefused(arguments.Split(' ', StringSplitOptions.RemoveEmptyEntries), help);
 
     [Theory]
     [InlineData("bench", "--model DIR or --synthetic NAME")]

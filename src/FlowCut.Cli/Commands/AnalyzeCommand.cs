@@ -50,7 +50,7 @@ internal sealed class AnalyzeCommand
             foreach (var keep in Budgets(parsed.GetValue(_keep), tokens))
             {
                 var strategy = PruningMethod.Find(method).Create(keep, new Dictionary<string, string>());
-                runs.Add(await Analyze(model, picture, strategy, parsed, progress, cancellation));
+                runs.Add(await Pictures.Naming(parsed.GetValue(_image)!, () => Analyze(model, picture, strategy, parsed, progress, cancellation)));
             }
         }
 

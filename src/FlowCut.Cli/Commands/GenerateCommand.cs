@@ -60,7 +60,7 @@ internal sealed class GenerateCommand
             Trace = trace,
         });
         var answer = model.GenerateAsync([new ChatTurn(parsed.GetValue(_prompt)!)], [picture], options);
-        var text = await AnswerPrinter.Print(answer, json ? TextWriter.Null : Console.Out, progress, cancellation);
+        var text = await Pictures.Naming(imagePath, () => AnswerPrinter.Print(answer, json ? TextWriter.Null : Console.Out, progress, cancellation));
         trace?.Save(tracePath!);
         if (overlayPath is not null) SaveOverlay(overlayPath, picture, answer);
         var report = new AnswerReport(model, options, answer, text, load);

@@ -1,0 +1,79 @@
+using System.Diagnostics;
+using FlowCut.Cli.Tests.Infrastructure;
+
+namespace FlowCut.Cli.Tests;
+
+/// <summary>Work that fails after good input: numbers that are none, a missing device, an interruption, a full disk.</summary>
+public class FailureTests
+{
+    [Theory]
+    [InlineData("vision_tower.vision_model.encoder.layers.3.self_attn.q_proj.weight", "layer 3")]
+    [InlineData("multi_modal_projector.linear_2.weight", "NaN")]
+    [InlineData("language_model.lm_head.weight", "NaN")]
+    public void Weights_that_are_not_numbers(string tensor, string named)
+    {
+        using var folder = new TemporaryFolder();
+        var model = folder.CopyFolder(Sample.Model, "model", without: "model.safetensors");
+        var weights = new SafetensorsEditor(Path.Combine(Sample.Model, "model.safetensors"));
+        weights.Fill(tensor, Half.NaN);
+        folder.Write("model/model.safetensors", weights.ToBytes());
+        var before = folder.Files;
+
+        var result = FlowcutCommand.Run(
+            ["generate", "--model", model, "--image", Sample.Picture, "--prompt", "What?", "--device", "cpu", "--keep", "16", "--max-tokens", "4", "--trace", "trace.safetensors", "--overlay", "kept.png"],
+            folder.FullPath);
+
+        Refusal.AssertMessage(result, ExitStatus.Failed, named);
+        Assert.Equal(before, folder.Files);
+    }
+
+    [Theory]
+    [InlineData("cuda")]
+    [InlineData("cuda:1")]
+    [InlineData("sim")]
+    public void A_device_that_is_not_there(string device)
+    {
+        using var folder = new TemporaryFolder();
+        var result = FlowcutCommand.Run(["generate", "--model", Sample.Model, "--image", Sample.Picture, "--prompt", "What?", "--device", device, "--trace", "trace.safetensors"], folder.FullPath);
+        Refusal.AssertMessage(result, ExitStatus.NoDevice, device, "--device cpu");
+        Assert.Empty(folder.Files);
+    }
+
+    [Theory]
+    [InlineData("INT")]
+    [InlineData("TERM")]
+    public async Task An_interruption_stops_at_once(string signal)
+    {
+        Assert.SkipWhen(OperatingSystem.IsWindows(), "signals are sent with kill");
+        string[] arguments = ["generate", "--model", Sample.Model, "--image", Sample.Picture, "--prompt", "What?", "--device", "cpu", "--ignore-eos", "--max-tokens", "4000", "--temperature", "1"];
+        using var process = FlowcutCommand.Start(FlowcutCommand.Host, [FlowcutCommand.Library, .. arguments], null);
+        // it is answering once the first text has come
+        var buffer = new char[1];
+        Assert.Equal(1, await process.StandardOutput.ReadAsync(buffer, TestContext.Current.CancellationToken));
+
+        using (var kill = Process.Start("/bin/kill", ["-" + signal, $"{process.Id}"])) await kill.WaitForExitAsync(TestContext.Current.CancellationToken);
+        var clock = Stopwatch.StartNew();
+        var rest = process.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken);
+        var error = await process.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken);
+        await process.WaitForExitAsync(TestContext.Current.CancellationToken);
+
+        Assert.Equal(ExitStatus.Interrupted, process.ExitCode);
+        Assert.EndsWith("\n", await rest, StringComparison.Ordinal);
+        Assert.DoesNotContain("   at ", error, StringComparison.Ordinal);
+        Assert.InRange(clock.Elapsed.TotalSeconds, 0, 10);
+    }
+
+    [Fact]
+    public void A_trace_that_does_not_fit_onto_the_disk()
+    {
+        Assert.SkipWhen(OperatingSystem.IsWindows(), "the file size is limited with ulimit");
+        using var folder = new TemporaryFolder();
+        folder.Write("trace.safetensors", 1, 2, 3);
+        // 64 blocks of 1024 bytes; writes beyond fail as on a full disk
+        var result = FlowcutCommand.RunInShell("trap '' XFSZ; ulimit -f 64; exec \"$@\"", Sample.Generate("--keep", "16", "--json", "--trace", "trace.safetensors"), folder.FullPath);
+
+        Refusal.AssertMessage(result, ExitStatus.Failed, "trace.safetensors");
+        Assert.Equal(["trace.safetensors"], folder.Files);
+        Assert.Equal([1, 2, 3], File.ReadAllBytes(folder["trace.safetensors"]));
+    }
+}
