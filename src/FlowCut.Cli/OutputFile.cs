@@ -22,6 +22,21 @@ internal static class OutputFile
         }
     }
 
+    /// <summary>Runs what writes <paramref name="path"/>; a failure names it.</summary>
+    /// <exception cref="OutputFailedException">The disk is full, the file too large for it, or it is no longer allowed.</exception>
+    public static void Write(string path, Action write)
+    {
+        try
+        {
+            write();
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentOutOfRangeException { ParamName: "value" })
+        {
+            // the framework turns the system's "file too large" into an ArgumentOutOfRangeException about 'value'
+            throw new OutputFailedException(path, e);
+        }
+    }
+
     /// <summary>Writes text whole or not at all.</summary>
     public static void WriteText(string path, string text)
     {

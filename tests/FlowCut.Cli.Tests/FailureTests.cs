@@ -63,17 +63,20 @@ public class FailureTests
         Assert.InRange(clock.Elapsed.TotalSeconds, 0, 10);
     }
 
-    [Fact]
-    public void A_trace_that_does_not_fit_onto_the_disk()
+    [Theory]
+    [InlineData("--trace", "trace.safetensors")]
+    [InlineData("--overlay", "kept.png")]
+    public void A_file_that_does_not_fit_onto_the_disk(string option, string file)
     {
         Assert.SkipWhen(OperatingSystem.IsWindows(), "the file size is limited with ulimit");
         using var folder = new TemporaryFolder();
-        folder.Write("trace.safetensors", 1, 2, 3);
-        // 64 blocks of 1024 bytes; writes beyond fail as on a full disk
-        var result = FlowcutCommand.RunInShell("trap '' XFSZ; ulimit -f 64; exec \"$@\"", Sample.Generate("--keep", "16", "--json", "--trace", "trace.safetensors"), folder.FullPath);
+        folder.Write(file, 1, 2, 3);
+        // 64 KiB; writes beyond fail as on a full disk. The runtime must do without its own files in memory, which count too.
+        const string line = "trap '' XFSZ; ulimit -f 64; export DOTNET_EnableWriteXorExecute=0; exec \"$@\"";
+        var result = FlowcutCommand.RunInShell(line, Sample.Generate("--keep", "16", "--json", option, file), folder.FullPath);
 
-        Refusal.AssertMessage(result, ExitStatus.Failed, "trace.safetensors");
-        Assert.Equal(["trace.safetensors"], folder.Files);
-        Assert.Equal([1, 2, 3], File.ReadAllBytes(folder["trace.safetensors"]));
+        Refusal.AssertMessage(result, ExitStatus.Failed, file, "could not be written");
+        Assert.Equal([file], folder.Files);
+        Assert.Equal([1, 2, 3], File.ReadAllBytes(folder[file]));
     }
 }

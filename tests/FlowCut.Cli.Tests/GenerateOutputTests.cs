@@ -63,7 +63,7 @@ public class GenerateOutputTests
     [Fact]
     public void An_answer_ends_at_the_token_that_the_model_says_ends_it()
     {
-        // the third token of the greedy answer as end token
+        // a later token of the greedy answer becomes the end token
         var ids = JsonAnswer.Ids(JsonAnswer.Of(Sample.Generate()));
         var end = Array.FindIndex(ids, 1, id => id != ids[0]);
         using var folder = new TemporaryFolder();
@@ -89,18 +89,21 @@ public class GenerateOutputTests
     }
 
     [Fact]
-    public void The_overlay_has_the_size_of_the_picture_and_differs_from_it()
+    public void The_overlay_has_the_shape_of_the_picture_and_fewer_kept_patches_make_it_darker()
     {
         using var folder = new TemporaryFolder();
-        var result = FlowcutCommand.Run(Sample.Generate("--keep", "16", "--overlay", "kept.png"), folder.FullPath);
+        foreach (var keep in new[] { "8", "60" })
+        {
+            var result = FlowcutCommand.Run(Sample.Generate("--keep", keep, "--overlay", $"kept-{keep}.png"), folder.FullPath);
+            Assert.True(result.ExitStatus == 0, result.Error);
+        }
 
-        Assert.True(result.ExitStatus == 0, result.Error);
-        Assert.Equal(["kept.png"], folder.Files);
-        var overlay = PictureFile.Load(folder["kept.png"]);
+        Assert.Equal(["kept-60.png", "kept-8.png"], folder.Files);
+        var (few, many) = (PictureFile.Load(folder["kept-8.png"]), PictureFile.Load(folder["kept-60.png"]));
         var picture = PictureFile.Load(Sample.Picture).Image;
-        Assert.Equal("Png", overlay.Format);
-        Assert.Equal((picture.Width, picture.Height), (overlay.Image.Width, overlay.Image.Height));
-        Assert.False(picture.Pixels.SequenceEqual(overlay.Image.Pixels));
+        Assert.Equal("Png", few.Format);
+        Assert.Equal((double)picture.Width / picture.Height, (double)few.Image.Width / few.Image.Height, 2);
+        Assert.True(few.Image.Pixels.ToArray().Average(p => p) < many.Image.Pixels.ToArray().Average(p => p));
     }
 
     [Fact]

@@ -61,8 +61,8 @@ internal sealed class GenerateCommand
         });
         var answer = model.GenerateAsync([new ChatTurn(parsed.GetValue(_prompt)!)], [picture], options);
         var text = await Pictures.Naming(imagePath, () => AnswerPrinter.Print(answer, json ? TextWriter.Null : Console.Out, progress, cancellation));
-        trace?.Save(tracePath!);
-        if (overlayPath is not null) SaveOverlay(overlayPath, picture, answer);
+        if (trace is not null) OutputFile.Write(tracePath!, () => trace.Save(tracePath!));
+        if (overlayPath is not null) OutputFile.Write(overlayPath, () => SaveOverlay(overlayPath, picture, answer));
         var report = new AnswerReport(model, options, answer, text, load);
         if (json) await Console.Out.WriteLineAsync(report.ToJson());
         else await Console.Error.WriteLineAsync(report.ToLine());

@@ -69,7 +69,7 @@ internal static class ModelCommand
 
     private static Task<int> Convert(string source, string target, string? tower, CancellationToken cancellation)
     {
-        ModelConverter.Convert(source, target, tower, cancellation);
+        OutputFile.Write(target, () => ModelConverter.Convert(source, target, tower, cancellation));
         Console.Error.WriteLine($"wrote {target}");
         return Task.FromResult(ExitStatus.Done);
     }
