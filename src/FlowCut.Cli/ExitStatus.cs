@@ -41,6 +41,8 @@ internal static class ExitStatus
     private static string Describe(Exception e) => e switch
     {
         InputException or OutputPathException or OutputFailedException or DeviceNotAvailableException or ComputationException => e.Message,
+        // named files have exceptions of their own, so this is a stream that the command was given
+        IOException => $"standard output or input failed: {e.Message}",
         OutOfMemoryException => $"out of memory: {e.Message}",
         _ => $"{e.Message} ({e.GetType().Name}; FLOWCUT_DEBUG=1 shows where)",
     };

@@ -27,7 +27,7 @@ internal static class FlowCutCommand
             return ExitStatus.BadInput;
         }
 
-        return await parsed.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false });
+        return await ExitStatus.Run(() => parsed.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false }));
     }
 
     /// <summary>What is wrong. Where a command is not known, that one is missing says nothing more.</summary>

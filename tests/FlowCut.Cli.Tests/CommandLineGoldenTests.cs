@@ -23,7 +23,7 @@ public class CommandLineGoldenTests
 
         // the others of this larger model are left to the parity tests
         data.Add("llava-1.5-mid", "chelsea-t64");
-        data.Add("llava-1.5-mid", "coffee-wide-full");
+        data.Add("llava-1.5-mid", "coffee-wide-t64");
         data.Add("llava-1.5-mini-renamed", "camera-grey-full");
         return data;
     }

@@ -1,9 +1,8 @@
-using System.Diagnostics;
 using FlowCut.Cli.Tests.Infrastructure;
 
 namespace FlowCut.Cli.Tests;
 
-/// <summary>Work that fails after good input: numbers that are none, a missing device, an interruption, a full disk.</summary>
+/// <summary>Work that fails after good input: numbers that are none, a missing device, a full disk.</summary>
 public class FailureTests
 {
     [Theory]
@@ -40,27 +39,25 @@ public class FailureTests
     }
 
     [Theory]
-    [InlineData("INT")]
-    [InlineData("TERM")]
-    public async Task An_interruption_stops_at_once(string signal)
+    [InlineData("methods")]
+    [InlineData("doctor")]
+    [InlineData("--help")]
+    [InlineData("model download-help")]
+    [InlineData("generate")]
+    public void Standard_output_that_cannot_be_written(string command)
     {
-        Assert.SkipWhen(OperatingSystem.IsWindows(), "signals are sent with kill");
-        string[] arguments = ["generate", "--model", Sample.Model, "--image", Sample.Picture, "--prompt", "What?", "--device", "cpu", "--ignore-eos", "--max-tokens", "4000", "--temperature", "1"];
-        using var process = FlowcutCommand.Start(FlowcutCommand.Host, [FlowcutCommand.Library, .. arguments], null);
-        // it is answering once the first text has come
-        var buffer = new char[1];
-        Assert.Equal(1, await process.StandardOutput.ReadAsync(buffer, TestContext.Current.CancellationToken));
+        Assert.SkipUnless(OperatingSystem.IsLinux(), "/dev/full is a device of Linux");
+        var arguments = command == "generate" ? Sample.Generate() : command.Split(' ');
+        Refusal.AssertMessage(FlowcutCommand.RunInShell("exec \"$@\" > /dev/full", arguments), ExitStatus.Failed, "standard output", "No space left");
+    }
 
-        using (var kill = Process.Start("/bin/kill", ["-" + signal, $"{process.Id}"])) await kill.WaitForExitAsync(TestContext.Current.CancellationToken);
-        var clock = Stopwatch.StartNew();
-        var rest = process.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken);
-        var error = await process.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken);
-        await process.WaitForExitAsync(TestContext.Current.CancellationToken);
-
-        Assert.Equal(ExitStatus.Interrupted, process.ExitCode);
-        Assert.EndsWith("\n", await rest, StringComparison.Ordinal);
-        Assert.DoesNotContain("   at ", error, StringComparison.Ordinal);
-        Assert.InRange(clock.Elapsed.TotalSeconds, 0, 10);
+    [Fact]
+    public void A_stack_trace_is_there_for_who_asks()
+    {
+        Assert.SkipWhen(OperatingSystem.IsWindows(), "the variable is set by bash");
+        var result = FlowcutCommand.RunInShell("FLOWCUT_DEBUG=1 exec \"$@\"", ["model", "info", "nowhere"]);
+        Assert.Equal(ExitStatus.BadInput, result.ExitStatus);
+        Assert.Contains("   at FlowCut.", result.Error, StringComparison.Ordinal);
     }
 
     [Theory]

@@ -31,7 +31,7 @@ internal sealed class AnalyzeCommand
         command.Add(arguments._method);
         command.Add(arguments._maxTokens);
         command.Add(arguments._out);
-        command.SetAction((parsed, cancellation) => ExitStatus.Run(() => arguments.Run(parsed, cancellation)));
+        command.SetAction((parsed, cancellation) => arguments.Run(parsed, cancellation));
         return command;
     }
 

@@ -32,7 +32,7 @@ internal sealed class BenchCommand
             arguments._model, arguments._synthetic, arguments._tower, arguments._layers, arguments._keep,
             arguments._method, arguments._rounds, arguments._device, arguments._json,
         };
-        command.SetAction((parsed, cancellation) => ExitStatus.Run(() => arguments.Run(parsed, cancellation)));
+        command.SetAction((parsed, cancellation) => arguments.Run(parsed, cancellation));
         return command;
     }
 

@@ -34,7 +34,7 @@ internal sealed class GenerateCommand
         command.Add(arguments._trace);
         command.Add(arguments._overlay);
         command.Add(arguments._json);
-        command.SetAction((parsed, cancellation) => ExitStatus.Run(() => arguments.Run(parsed, cancellation)));
+        command.SetAction((parsed, cancellation) => arguments.Run(parsed, cancellation));
         return command;
     }
 
