@@ -41,6 +41,8 @@ internal static class ExitStatus
     private static string Describe(Exception e) => e switch
     {
         InputException or OutputPathException or OutputFailedException or DeviceNotAvailableException or ComputationException => e.Message,
+        // named files have exceptions of their own, so this is a stream that the command was given
+        IOException => $"standard output or input failed: {e.Message}",
         OutOfMemoryException => $"out of memory: {e.Message}",
         _ => $"{e.Message} ({e.GetType().Name}; FLOWCUT_DEBUG=1 shows where)",
     };
@@ -49,8 +51,8 @@ internal static class ExitStatus
 /// <summary>A file that was asked for cannot be written there.</summary>
 internal sealed class OutputPathException(string path, string reason) : Exception($"{path}: cannot be written: {reason}");
 
-/// <summary>Writing a file failed half-way; nothing of it is left.</summary>
-internal sealed class OutputFailedException(string path, Exception cause) : Exception($"{path}: writing failed, nothing was left behind: {cause.Message}", cause);
+/// <summary>Writing a file failed after it had been found possible: the disk is full, or the file is too large for it.</summary>
+internal sealed class OutputFailedException(string path, Exception cause) : Exception($"{path}: could not be written: {cause.Message}", cause);
 
 /// <summary>The asked device or library is not there.</summary>
 internal sealed class DeviceNotAvailableException(string message) : Exception(message);

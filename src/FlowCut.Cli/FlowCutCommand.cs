@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.CommandLine.Parsing;
 using FlowCut.Cli.Commands;
 
 namespace FlowCut.Cli;
@@ -21,11 +22,24 @@ internal static class FlowCutCommand
         var parsed = root.Parse(args);
         if (parsed.Errors.Count > 0)
         {
-            await Console.Error.WriteLineAsync($"flowcut: {string.Join(' ', parsed.Errors.Select(e => e.Message))}");
-            await Console.Error.WriteLineAsync($"Try 'flowcut {string.Join(' ', parsed.CommandResult.Command is RootCommand ? [] : new[] { parsed.CommandResult.Command.Name })} --help'.".Replace("  ", " "));
+            await Console.Error.WriteLineAsync($"flowcut: {string.Join(' ', Messages(parsed))}");
+            await Console.Error.WriteLineAsync($"Try '{Path(parsed.CommandResult)} --help'.");
             return ExitStatus.BadInput;
         }
 
-        return await parsed.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false });
+        return await ExitStatus.Run(() => parsed.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false }));
     }
+
+    /// <summary>What is wrong. Where a command is not known, that one is missing says nothing more.</summary>
+    private static IEnumerable<string> Messages(ParseResult parsed)
+    {
+        var unknown = parsed.UnmatchedTokens.Count > 0 && parsed.CommandResult.Command.Subcommands.Count > 0;
+        return unknown
+            ? [$"There is no command '{parsed.UnmatchedTokens[0]}'; the commands are {string.Join(", ", parsed.CommandResult.Command.Subcommands.Select(c => c.Name))}."]
+            : parsed.Errors.Select(e => e.Message);
+    }
+
+    /// <summary>As it is typed: 'flowcut model info'.</summary>
+    private static string Path(CommandResult command) =>
+        command.Parent is CommandResult parent ? $"{Path(parent)} {command.Command.Name}" : "flowcut";
 }

@@ -22,17 +22,17 @@ internal static class OutputFile
         }
     }
 
-    /// <summary>Writes a file by an action that writes it whole or not at all; a failure names the file.</summary>
-    /// <exception cref="OutputFailedException">The disk is full or fails.</exception>
+    /// <summary>Runs what writes <paramref name="path"/>; a failure names it.</summary>
+    /// <exception cref="OutputFailedException">The disk is full, the file too large for it, or it is no longer allowed.</exception>
     public static void Write(string path, Action write)
     {
         try
         {
             write();
         }
-        // .NET reports a file that outgrows its limit as an argument out of range
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentOutOfRangeException)
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentOutOfRangeException { ParamName: "value" })
         {
+            // the framework turns the system's "file too large" into an ArgumentOutOfRangeException about 'value'
             throw new OutputFailedException(path, e);
         }
     }

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using FlowCut.Cli.Tests.Infrastructure;
 using FlowCut.Models.Checkpoints;
 using FlowCut.Testing;
 
@@ -47,11 +48,11 @@ public class CommandLineGoldenTests
             .Select(a => a.StartsWith("../../", StringComparison.Ordinal) ? Goldens.Require(a[6..]) : a).ToList();
         if (model is not null) arguments[arguments.IndexOf("--model") + 1] = model;
 
-        var result = FlowcutProcess.Run([.. arguments, "--trace", folder.File("trace.safetensors"), "--json"]);
+        var result = FlowcutCommand.Run([.. arguments, "--trace", folder["trace.safetensors"], "--json"]);
 
-        result.AssertDone();
+        Assert.True(result.ExitStatus == 0, result.Error);
         using var answer = JsonDocument.Parse(result.Output);
-        using var trace = Checkpoint.Open(folder.File("trace.safetensors"));
+        using var trace = Checkpoint.Open(folder["trace.safetensors"]);
         var tensors = trace.Names.ToDictionary(n => n, n => new TensorData(trace.Get(n).Type, trace.Get(n).Shape, trace.Get(n).Bytes.ToArray()));
         TensorComparison.AssertMatches(golden, tensors);
         var ids = System.Runtime.InteropServices.MemoryMarshal.Cast<byte, long>(golden.Get("generated.ids").Bytes).ToArray();

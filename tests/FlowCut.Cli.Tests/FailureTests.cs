@@ -1,60 +1,79 @@
-using System.Diagnostics;
+using FlowCut.Cli.Tests.Infrastructure;
 
 namespace FlowCut.Cli.Tests;
 
-/// <summary>Work that fails or is stopped: the documented exit status, nothing half-written.</summary>
+/// <summary>Work that fails after good input: numbers that are none, a missing device, a full disk.</summary>
 public class FailureTests
 {
-    [Fact]
-    public void A_score_that_is_not_a_number_fails_and_writes_nothing()
+    [Theory]
+    [InlineData("vision_tower.vision_model.encoder.layers.3.self_attn.q_proj.weight", "layer 3")]
+    [InlineData("multi_modal_projector.linear_2.weight", "NaN")]
+    [InlineData("language_model.lm_head.weight", "NaN")]
+    public void Weights_that_are_not_numbers(string tensor, string named)
     {
         using var folder = new TemporaryFolder();
-        var model = folder.CopyModel(Sample.Model);
-        // every fp16 pattern of ones is a NaN
-        var weights = Path.Combine(model, "model.safetensors");
-        var bytes = File.ReadAllBytes(weights);
-        bytes.AsSpan(8 + (int)BitConverter.ToInt64(bytes)).Fill(0xff);
-        File.WriteAllBytes(weights, bytes);
-        FlowcutProcess.Run(Sample.GenerateWith(model, Sample.Picture, "--keep", "8", "--trace", folder.File("trace.safetensors"))).AssertRefused(1, "not a number");
-        folder.AssertHolds("model");
+        var model = folder.CopyFolder(Sample.Model, "model", without: "model.safetensors");
+        var weights = new SafetensorsEditor(Path.Combine(Sample.Model, "model.safetensors"));
+        weights.Fill(tensor, Half.NaN);
+        folder.Write("model/model.safetensors", weights.ToBytes());
+        var before = folder.Files;
+
+        var result = FlowcutCommand.Run(
+            ["generate", "--model", model, "--image", Sample.Picture, "--prompt", "What?", "--device", "cpu", "--keep", "16", "--max-tokens", "4", "--trace", "trace.safetensors", "--overlay", "kept.png"],
+            folder.FullPath);
+
+        Refusal.AssertMessage(result, ExitStatus.Failed, named);
+        Assert.Equal(before, folder.Files);
+    }
+
+    [Theory]
+    [InlineData("cuda")]
+    [InlineData("cuda:1")]
+    [InlineData("sim")]
+    public void A_device_that_is_not_there(string device)
+    {
+        using var folder = new TemporaryFolder();
+        var result = FlowcutCommand.Run(["generate", "--model", Sample.Model, "--image", Sample.Picture, "--prompt", "What?", "--device", device, "--trace", "trace.safetensors"], folder.FullPath);
+        Refusal.AssertMessage(result, ExitStatus.NoDevice, device, "--device cpu");
+        Assert.Empty(folder.Files);
+    }
+
+    [Theory]
+    [InlineData("methods")]
+    [InlineData("doctor")]
+    [InlineData("--help")]
+    [InlineData("model download-help")]
+    [InlineData("generate")]
+    public void Standard_output_that_cannot_be_written(string command)
+    {
+        Assert.SkipUnless(OperatingSystem.IsLinux(), "/dev/full is a device of Linux");
+        var arguments = command == "generate" ? Sample.Generate() : command.Split(' ');
+        Refusal.AssertMessage(FlowcutCommand.RunInShell("exec \"$@\" > /dev/full", arguments), ExitStatus.Failed, "standard output", "No space left");
     }
 
     [Fact]
-    public void A_device_that_is_not_there_is_an_error_and_never_replaced() =>
-        FlowcutProcess.Run(Sample.Generate("--device", "cuda")).AssertRefused(3, "cuda");
-
-    [Fact]
-    public void A_full_disk_fails_and_leaves_no_file()
+    public void A_stack_trace_is_there_for_who_asks()
     {
-        Assert.SkipUnless(OperatingSystem.IsLinux(), "needs a limit on the size of files");
-        using var folder = new TemporaryFolder();
-        var arguments = string.Join(' ', Sample.Generate("--trace", folder.File("trace.safetensors")).Select(a => $"'{a}'"));
-        // files of at most 64 KiB: a longer write fails as it does on a full disk; the runtime's own mapped file must not
-        var result = FlowcutProcess.RunInShell($"trap '' XFSZ; ulimit -f 64; DOTNET_EnableWriteXorExecute=0 $FLOWCUT {arguments}");
-        Assert.Equal(1, result.Status);
-        Assert.Contains("trace.safetensors", result.Error, StringComparison.Ordinal);
-        Assert.DoesNotContain("   at ", result.Error, StringComparison.Ordinal);
-        folder.AssertHolds();
+        Assert.SkipWhen(OperatingSystem.IsWindows(), "the variable is set by bash");
+        var result = FlowcutCommand.RunInShell("FLOWCUT_DEBUG=1 exec \"$@\"", ["model", "info", "nowhere"]);
+        Assert.Equal(ExitStatus.BadInput, result.ExitStatus);
+        Assert.Contains("   at FlowCut.", result.Error, StringComparison.Ordinal);
     }
 
-    [Fact]
-    public void An_interrupt_ends_with_130_and_writes_nothing()
+    [Theory]
+    [InlineData("--trace", "trace.safetensors")]
+    [InlineData("--overlay", "kept.png")]
+    public void A_file_that_does_not_fit_onto_the_disk(string option, string file)
     {
-        Assert.SkipUnless(OperatingSystem.IsLinux() || OperatingSystem.IsMacOS(), "needs POSIX signals");
+        Assert.SkipWhen(OperatingSystem.IsWindows(), "the file size is limited with ulimit");
         using var folder = new TemporaryFolder();
-        string[] arguments =
-        [
-            FlowcutProcess.Executable, "generate", "--model", Sample.Model, "--image", Sample.Picture, "--prompt", "What is it?",
-            "--max-tokens", "100000", "--ignore-eos", "--trace", folder.File("trace.safetensors"),
-        ];
-        using var process = FlowcutProcess.Start("dotnet", arguments);
-        process.StandardInput.Close();
-        // the first words are out: the answer is being made
-        Assert.NotEqual(-1, process.StandardOutput.Read());
-        using (var kill = Process.Start("kill", ["-INT", process.Id.ToString(System.Globalization.CultureInfo.InvariantCulture)])) kill.WaitForExit();
-        _ = process.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken);
-        Assert.True(process.WaitForExit(TimeSpan.FromSeconds(20)), "the command did not stop");
-        Assert.Equal(130, process.ExitCode);
-        folder.AssertHolds();
+        folder.Write(file, 1, 2, 3);
+        // 64 KiB; writes beyond fail as on a full disk. The runtime must do without its own files in memory, which count too.
+        const string line = "trap '' XFSZ; ulimit -f 64; export DOTNET_EnableWriteXorExecute=0; exec \"$@\"";
+        var result = FlowcutCommand.RunInShell(line, Sample.Generate("--keep", "16", "--json", option, file), folder.FullPath);
+
+        Refusal.AssertMessage(result, ExitStatus.Failed, file, "could not be written");
+        Assert.Equal([file], folder.Files);
+        Assert.Equal([1, 2, 3], File.ReadAllBytes(folder[file]));
     }
 }

@@ -27,8 +27,10 @@ internal sealed class AnalysisPage(string pictureName, RgbImage picture, string?
 
     private readonly StringBuilder _html = new();
 
-    /// <returns>Path of the page.</returns>
-    public string Write(IReadOnlyList<AnalysisRun> runs)
+    /// <summary>Path of the page.</summary>
+    public string File => Path.Combine(folder, "index.html");
+
+    public void Write(IReadOnlyList<AnalysisRun> runs)
     {
         _html.Append($"<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\"><title>FlowCut: {Text(pictureName)}</title><style>{Style}</style></head><body>");
         _html.Append($"<h1>What the vision encoder saw in {Text(pictureName)}</h1>");
@@ -37,9 +39,7 @@ internal sealed class AnalysisPage(string pictureName, RgbImage picture, string?
         Overview(runs);
         foreach (var run in runs) Section(run);
         _html.Append("</body></html>");
-        var path = Path.Combine(folder, "index.html");
-        OutputFile.Write(path, () => OutputFile.WriteText(path, _html.ToString()));
-        return path;
+        OutputFile.WriteText(File, _html.ToString());
     }
 
     private void Overview(IReadOnlyList<AnalysisRun> runs)
@@ -96,7 +96,7 @@ internal sealed class AnalysisPage(string pictureName, RgbImage picture, string?
 
     private void Figure(string size, string file, RgbImage image, string caption)
     {
-        OutputFile.Write(Path.Combine(folder, file), () => PictureWriter.SavePng(image, Path.Combine(folder, file)));
+        PictureWriter.SavePng(image, Path.Combine(folder, file));
         _html.Append($"<figure class=\"{size}\"><img alt=\"{Text(caption)}\" src=\"data:image/webp;base64,{Convert.ToBase64String(PictureWriter.EncodeWebp(image))}\"><figcaption>{Text(caption)}</figcaption></figure>");
     }
 

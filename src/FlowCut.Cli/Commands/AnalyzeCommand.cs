@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.Globalization;
 using FlowCut.Cli.Analysis;
 using FlowCut.Models;
 using FlowCut.Models.Families;
@@ -32,7 +31,7 @@ internal sealed class AnalyzeCommand
         command.Add(arguments._method);
         command.Add(arguments._maxTokens);
         command.Add(arguments._out);
-        command.SetAction((parsed, cancellation) => ExitStatus.Run(() => arguments.Run(parsed, cancellation)));
+        command.SetAction((parsed, cancellation) => arguments.Run(parsed, cancellation));
         return command;
     }
 
@@ -43,20 +42,17 @@ internal sealed class AnalyzeCommand
         var picture = Pictures.Load(parsed.GetValue(_image)!);
         var progress = new ProgressDisplay(quiet: false);
         using var model = _model.Load(parsed, progress);
-        var tokens = model.Description.PictureTokens;
         var runs = new List<AnalysisRun>();
-        foreach (var method in parsed.GetValue(_method)!.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries))
-        {
-            foreach (var keep in Budgets(parsed.GetValue(_keep), tokens))
-            {
-                var strategy = PruningMethod.Find(method).Create(keep, new Dictionary<string, string>());
-                runs.Add(await Analyze(model, picture, strategy, parsed, progress, cancellation));
-            }
-        }
+        foreach (var strategy in Strategies(parsed, model.Description.PictureTokens))
+            runs.Add(await Analyze(model, picture, strategy, parsed, progress, cancellation));
 
-        Directory.CreateDirectory(folder);
         var page = new AnalysisPage(Path.GetFileName(parsed.GetValue(_image)!), picture, parsed.GetValue(_prompt), folder);
-        await Console.Out.WriteLineAsync(page.Write(runs));
+        OutputFile.Write(folder, () =>
+        {
+            Directory.CreateDirectory(folder);
+            page.Write(runs);
+        });
+        await Console.Out.WriteLineAsync(page.File);
         return ExitStatus.Done;
     }
 
@@ -77,18 +73,18 @@ internal sealed class AnalyzeCommand
         return new AnalysisRun(strategy.Name, strategy.Keep, encoded.Record, prepared.Grid, null);
     }
 
-    private static List<int> Budgets(string? list, int tokens)
+    /// <summary>All of them are made before the first is run, so that a wrong one is found at once.</summary>
+    private List<IPruningStrategy> Strategies(ParseResult parsed, int tokens)
     {
-        if (list is null) return [Math.Max(1, tokens / 4)];
-        var budgets = new List<int>();
-        foreach (var part in list.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries))
+        int[] budgets = parsed.GetValue(_keep) is { } list ? OptionList.Budgets(list, tokens) : [Math.Max(1, tokens / 4)];
+        var strategies = new List<IPruningStrategy>();
+        foreach (var name in OptionList.Parse("--method", parsed.GetValue(_method)!))
         {
-            if (!int.TryParse(part, NumberStyles.None, CultureInfo.InvariantCulture, out var keep) || keep < 1 || keep > tokens)
-                throw new InputException($"--keep {part} is no budget: a picture has {tokens} visual tokens, so budgets are 1 to {tokens}");
-            budgets.Add(keep);
+            var method = PruningMethod.Find(name);
+            foreach (var keep in budgets) strategies.Add(method.Create(keep, new Dictionary<string, string>()));
         }
 
-        return budgets;
+        return strategies;
     }
 
     private static void CheckFolder(string folder)

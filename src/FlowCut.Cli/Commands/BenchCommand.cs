@@ -32,7 +32,7 @@ internal sealed class BenchCommand
             arguments._model, arguments._synthetic, arguments._tower, arguments._layers, arguments._keep,
             arguments._method, arguments._rounds, arguments._device, arguments._json,
         };
-        command.SetAction((parsed, cancellation) => ExitStatus.Run(() => arguments.Run(parsed, cancellation)));
+        command.SetAction((parsed, cancellation) => arguments.Run(parsed, cancellation));
         return command;
     }
 
@@ -100,13 +100,7 @@ internal sealed class BenchCommand
             ? new Dictionary<string, string> { ["schedule"] = "profile" }
             : new Dictionary<string, string>();
         var strategies = new List<IPruningStrategy?> { null };
-        foreach (var part in (parsed.GetValue(_keep) ?? DefaultBudgets(patches)).Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries))
-        {
-            if (!int.TryParse(part, NumberStyles.None, CultureInfo.InvariantCulture, out var keep) || keep < 1 || keep > patches)
-                throw new InputException($"--keep {part} is no budget: a picture has {patches} visual tokens, so budgets are 1 to {patches}");
-            strategies.Add(method.Create(keep, settings));
-        }
-
+        foreach (var keep in OptionList.Budgets(parsed.GetValue(_keep) ?? DefaultBudgets(patches), patches)) strategies.Add(method.Create(keep, settings));
         return strategies;
     }
 

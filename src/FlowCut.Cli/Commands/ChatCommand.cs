@@ -24,7 +24,7 @@ internal sealed class ChatCommand
         command.Add(arguments._image);
         arguments._pruning.AddTo(command);
         arguments._sampling.AddTo(command);
-        command.SetAction((parsed, _) => ExitStatus.Run(() => arguments.Run(parsed)));
+        command.SetAction((parsed, _) => arguments.Run(parsed));
         return command;
     }
 

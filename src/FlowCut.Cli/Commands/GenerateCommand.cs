@@ -34,7 +34,7 @@ internal sealed class GenerateCommand
         command.Add(arguments._trace);
         command.Add(arguments._overlay);
         command.Add(arguments._json);
-        command.SetAction((parsed, cancellation) => ExitStatus.Run(() => arguments.Run(parsed, cancellation)));
+        command.SetAction((parsed, cancellation) => arguments.Run(parsed, cancellation));
         return command;
     }
 
@@ -64,7 +64,7 @@ internal sealed class GenerateCommand
         // an answer that was stopped leaves no files
         if (answer.Finish != FinishReason.Cancelled)
         {
-            if (tracePath is not null) OutputFile.Write(tracePath, () => trace!.Save(tracePath));
+            if (trace is not null) OutputFile.Write(tracePath!, () => trace.Save(tracePath!));
             if (overlayPath is not null) OutputFile.Write(overlayPath, () => SaveOverlay(overlayPath, picture, answer));
         }
 

@@ -15,7 +15,7 @@ internal static class ModelCommand
         var tower = new Option<string?>("--vision-tower") { Description = "Folder of the CLIP tower, for the authors' own LLaVA layout.", HelpName = "DIR" };
         info.Add(folder);
         info.Add(tower);
-        info.SetAction((parsed, _) => ExitStatus.Run(() => Info(parsed.GetValue(folder)!, parsed.GetValue(tower))));
+        info.SetAction((parsed, _) => Info(parsed.GetValue(folder)!, parsed.GetValue(tower)));
 
         var convert = new Command("convert", "The authors' own LLaVA layout to one Hugging Face folder with safetensors.");
         var source = new Argument<string>("DIR") { Description = "The model's folder." };
@@ -24,7 +24,7 @@ internal static class ModelCommand
         convert.Add(source);
         convert.Add(target);
         convert.Add(convertTower);
-        convert.SetAction((parsed, cancellation) => ExitStatus.Run(() => Convert(parsed.GetValue(source)!, parsed.GetValue(target)!, parsed.GetValue(convertTower), cancellation)));
+        convert.SetAction((parsed, cancellation) => Convert(parsed.GetValue(source)!, parsed.GetValue(target)!, parsed.GetValue(convertTower), cancellation));
 
         var help = new Command("download-help", "Where checkpoints come from.");
         help.SetAction(_ =>

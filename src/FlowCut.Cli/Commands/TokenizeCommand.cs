@@ -15,7 +15,7 @@ internal static class TokenizeCommand
         var model = new Option<string>("--model") { Description = "Folder with the tokenizer's files.", HelpName = "DIR", Required = true };
         var decode = new Option<bool>("--decode") { Description = "Arrays of ids to strings instead." };
         var command = new Command("tokenize", "Tokenize standard input: one JSON string per line to one JSON array of ids.") { model, decode };
-        command.SetAction((parsed, cancellation) => ExitStatus.Run(() => Run(parsed.GetValue(model)!, parsed.GetValue(decode), cancellation)));
+        command.SetAction((parsed, cancellation) => Run(parsed.GetValue(model)!, parsed.GetValue(decode), cancellation));
         return command;
     }
 

@@ -34,7 +34,8 @@ internal sealed class LlavaLayout
         var vision = ClipConfig.Read(config.Section("vision_config"));
         var tokenizer = Tokenizer.Load(folder);
         var language = CheckTokenizer(LlamaConfig.Read(text, config), tokenizer, config);
-        var pictureToken = config.Has("image_token_index") ? config.Int("image_token_index") : config.Int("image_token_id");
+        if (!config.Has("image_token_index") && !config.Has("image_token_id")) throw config.Error("the key 'image_token_index' (in later files 'image_token_id') is missing");
+        var pictureToken = config.Int(config.Has("image_token_index") ? "image_token_index" : "image_token_id");
         if (pictureToken >= language.VocabularySize)
             throw config.Error($"the picture token {pictureToken} is beyond the vocabulary of {language.VocabularySize}");
         var description = new ModelDescription
