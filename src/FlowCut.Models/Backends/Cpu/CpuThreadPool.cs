@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Runtime.ExceptionServices;
 
 namespace FlowCut.Models.Backends.Cpu;
@@ -11,15 +12,18 @@ internal interface IParallelJob
 
 /// <summary>
 /// The CPU backend's threads. Own code because Parallel.For allocates on every call and wakes slowly between the
-/// many short steps of a decoder layer.
+/// many short steps of a decoder layer: here a thread looks out for the next run for a moment before it sleeps.
 /// </summary>
 internal sealed class CpuThreadPool : IDisposable
 {
     private readonly Thread[] _threads;
-    private readonly SemaphoreSlim _start = new(0);
-    private readonly ManualResetEventSlim _done = new(false);
+    /// <summary>How long a thread looks out before it sleeps: longer than the gap between two steps, shorter than anyone notices.</summary>
+    private static readonly long s_patience = Stopwatch.Frequency / 20_000;
+
+    private readonly object _started = new(), _finished = new();
     private IParallelJob? _job;
-    private int _count, _next, _running, _inUse;
+    private int _count, _next, _inUse;
+    private volatile int _run, _running;
     private volatile bool _stop;
     private volatile Exception? _failure;
 
@@ -70,22 +74,58 @@ internal sealed class CpuThreadPool : IDisposable
         _next = 0;
         _failure = null;
         _running = _threads.Length;
-        _done.Reset();
-        _start.Release(_threads.Length);
+        Begin();
         Drain(job, 0);
-        _done.Wait();
+        AwaitEnd();
         _job = null;
         if (_failure is { } failure) ExceptionDispatchInfo.Throw(failure);
     }
 
+    /// <summary>Sets every thread going once.</summary>
+    private void Begin()
+    {
+        lock (_started)
+        {
+            _run++;
+            Monitor.PulseAll(_started);
+        }
+    }
+
     private void Work(int worker)
     {
-        while (true)
+        for (var run = 1; ; run++)
         {
-            _start.Wait();
+            AwaitStart(run);
             if (_stop) return;
             Drain(_job!, worker);
-            if (Interlocked.Decrement(ref _running) == 0) _done.Set();
+            if (Interlocked.Decrement(ref _running) > 0) continue;
+            lock (_finished) Monitor.PulseAll(_finished);
+        }
+    }
+
+    private void AwaitStart(int run)
+    {
+        for (var start = Stopwatch.GetTimestamp(); Stopwatch.GetTimestamp() - start < s_patience; Thread.SpinWait(8))
+        {
+            if (_run == run) return;
+        }
+
+        lock (_started)
+        {
+            while (_run != run) Monitor.Wait(_started);
+        }
+    }
+
+    private void AwaitEnd()
+    {
+        for (var start = Stopwatch.GetTimestamp(); Stopwatch.GetTimestamp() - start < s_patience; Thread.SpinWait(8))
+        {
+            if (_running == 0) return;
+        }
+
+        lock (_finished)
+        {
+            while (_running != 0) Monitor.Wait(_finished);
         }
     }
 
@@ -107,9 +147,7 @@ internal sealed class CpuThreadPool : IDisposable
     {
         if (_stop) return;
         _stop = true;
-        _start.Release(Math.Max(1, _threads.Length));
+        Begin();
         foreach (var thread in _threads) thread.Join();
-        _start.Dispose();
-        _done.Dispose();
     }
 }

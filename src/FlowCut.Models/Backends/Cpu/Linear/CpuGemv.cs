@@ -10,26 +10,31 @@ namespace FlowCut.Models.Backends.Cpu.Linear;
 /// </summary>
 internal sealed unsafe class CpuGemv(CpuThreadPool pool, int lanes) : IParallelJob
 {
-    /// <summary>Outputs per part of work.</summary>
-    private const int RowsPerPart = 32;
+    /// <summary>Outputs per part of work: enough that the beginnings of its four streams, which nothing has fetched yet, do not count.</summary>
+    private const int MinRows = 32, MaxRows = 256;
+
+    /// <summary>Parts per worker where the matrix allows it, so that a slower core does less.</summary>
+    private const int PartsPerWorker = 8;
 
     /// <summary>Bytes ahead of the weights in use, in each of the four streams.</summary>
     private const int PrefetchDistance = 4096;
 
     private LinearArguments _arguments;
+    private int _rowsPerPart;
 
     public void Run(in LinearArguments arguments)
     {
         _arguments = arguments;
-        pool.Run(this, (arguments.Weight.Rows + RowsPerPart - 1) / RowsPerPart);
+        _rowsPerPart = Math.Clamp(arguments.Weight.Rows / (PartsPerWorker * pool.Workers) / 4 * 4, MinRows, MaxRows);
+        pool.Run(this, (arguments.Weight.Rows + _rowsPerPart - 1) / _rowsPerPart);
         _arguments = default;
     }
 
     void IParallelJob.Run(int index, int worker)
     {
-        var first = index * RowsPerPart;
-        var count = Math.Min(RowsPerPart, _arguments.Weight.Rows - first);
-        var sums = stackalloc float[RowsPerPart + 16];
+        var first = index * _rowsPerPart;
+        var count = Math.Min(_rowsPerPart, _arguments.Weight.Rows - first);
+        var sums = stackalloc float[MaxRows + 16];
         var quarter = (count + 3) / 4;
         for (var i = 0; i < quarter; i++)
         {
