@@ -1,6 +1,6 @@
 using FlowCut.Models.Backends.Cpu;
-using FlowCut.Models.Generation;
 using FlowCut.Models.Families;
+using FlowCut.Models.Generation;
 using FlowCut.Models.Language;
 using static FlowCut.Testing.Goldens;
 
