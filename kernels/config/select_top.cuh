@@ -1,3 +1,3 @@
 constexpr int kThreads = 256;
 constexpr int kItems = 4;
-constexpr int kSharedBytes = 2320;
+constexpr int kSharedBytes = 6448;

@@ -1,6 +1,6 @@
 // The largest of up to kThreads·kItems scores held by one block, by radix selection: exact, deterministic, ties to the
-// lowest index. Element `item·kThreads + thread` is the thread's item `item`, so that loads are coalesced and element order
-// is (item, warp, lane) order.
+// lowest index. Keys lie in shared memory, where they cost no registers at 16384 scores; element `item·kThreads + thread`
+// belongs to that thread alone, so that loads are coalesced and element order is (item, warp, lane) order.
 #pragma once
 #include "fc/block.cuh"
 
@@ -11,6 +11,12 @@ __device__ __forceinline__ unsigned order_key(float score) {
   if (is_nan(score)) return 0u;
   const unsigned bits = __float_as_uint(score + 0.0f);  // −0 + 0 is +0
   return (bits & 0x80000000u) != 0 ? ~bits : bits | 0x80000000u;
+}
+
+/// The score of a key: what order_key was given, but +0 for −0 and one NaN for all.
+__device__ __forceinline__ float key_score(unsigned key) {
+  if (key == 0u) return not_a_number();
+  return __uint_as_float((key & 0x80000000u) != 0 ? key & 0x7fffffffu : ~key);
 }
 
 /// Which elements belong to the largest: those whose leading bits are above `leading`, and the first `ties` that equal it.
@@ -27,8 +33,9 @@ struct Threshold {
 template <int kThreads, int kItems>
 struct SelectScratch {
   static constexpr int kSlots = kItems * (kThreads / kWarpSize);
+  unsigned keys[kThreads * kItems];
   int histogram[2][256];
-  int slots[kSlots + 1];  // counts of each (item, warp), then their running sums; above in the low, equal in the high half
+  int slots[kSlots];  // counts of each (item, warp), then their running sums; above in the low, equal in the high half
   unsigned smallest[kThreads / kWarpSize];
   unsigned largest[kThreads / kWarpSize];
   int digit;
@@ -57,19 +64,26 @@ __device__ __forceinline__ void find_bin(const int* histogram, int rest, int& di
   }
 }
 
-/// The threshold of the `count` largest among the first `length` elements; 1 ≤ count ≤ length. The bits that all keys
+/// Calls visit(element) for each of this thread's elements below `length`.
+template <int kThreads, int kItems, class Visit>
+__device__ __forceinline__ void for_own_elements(int length, Visit visit) {
+#pragma unroll 4
+  for (int item = 0; item < kItems; item++) {
+    const int element = item * kThreads + static_cast<int>(threadIdx.x);
+    if (element < length) visit(element);
+  }
+}
+
+/// The threshold of the `count` largest of scratch.keys[0 … length − 1], each written by its own thread; 1 ≤ count ≤ length. The bits that all keys
 /// share are skipped: scores of one layer lie within a few octaves, so that digits spread over the bins at once.
 template <int kThreads, int kItems>
-__device__ __forceinline__ Threshold find_threshold(const unsigned (&keys)[kItems], int length, int count, SelectScratch<kThreads, kItems>& scratch) {
+__device__ __forceinline__ Threshold find_threshold(int length, int count, SelectScratch<kThreads, kItems>& scratch) {
   const int thread = static_cast<int>(threadIdx.x);
   unsigned smallest = ~0u, largest = 0u;
-#pragma unroll
-  for (int item = 0; item < kItems; item++) {
-    if (item * kThreads + thread < length) {
-      smallest = min(smallest, keys[item]);
-      largest = max(largest, keys[item]);
-    }
-  }
+  for_own_elements<kThreads, kItems>(length, [&](int element) {
+    smallest = min(smallest, scratch.keys[element]);
+    largest = max(largest, scratch.keys[element]);
+  });
   smallest = __reduce_min_sync(kAllLanes, smallest);
   largest = __reduce_max_sync(kAllLanes, largest);
   if (lane_id() == 0) {
@@ -89,12 +103,10 @@ __device__ __forceinline__ Threshold find_threshold(const unsigned (&keys)[kItem
   for (int round = 0; found.shift > 0; round ^= 1) {
     const int bits = min(8, found.shift), shift = found.shift - bits;
     for (int bin = thread; bin < 256; bin += kThreads) scratch.histogram[round ^ 1][bin] = 0;
-#pragma unroll
-    for (int item = 0; item < kItems; item++) {
-      if (item * kThreads + thread < length && found.equal(keys[item])) {
-        atomicAdd(&scratch.histogram[round][(keys[item] >> shift) & ((1u << bits) - 1u)], 1);
-      }
-    }
+    for_own_elements<kThreads, kItems>(length, [&](int element) {
+      const unsigned key = scratch.keys[element];
+      if (found.equal(key)) atomicAdd(&scratch.histogram[round][(key >> shift) & ((1u << bits) - 1u)], 1);
+    });
     __syncthreads();
     if (warp_id() == 0) find_bin(scratch.histogram[round], found.ties, scratch.digit, scratch.rest, scratch.in_bin);
     __syncthreads();
@@ -106,40 +118,44 @@ __device__ __forceinline__ Threshold find_threshold(const unsigned (&keys)[kItem
   return found;
 }
 
-/// Calls emit(item, rank) for every item of this thread that the threshold keeps, ranks counted in element order from 0.
+// Running counts of the elements above (low half) and equal to the threshold (high half) before each (item, warp); the first warp.
+template <int kSlots>
+__device__ __forceinline__ void scan_slots(int (&slots)[kSlots]) {
+  int before = 0;
+  for (int first = 0; first < kSlots; first += kWarpSize) {
+    const int slot = first + lane_id();
+    const int counts = slot < kSlots ? slots[slot] : 0;
+    const int inclusive = warp_inclusive_sum(counts);
+    if (slot < kSlots) slots[slot] = before + inclusive - counts;
+    before += __shfl_sync(kAllLanes, inclusive, kWarpSize - 1);
+  }
+}
+
+/// Calls emit(element, rank) for every element of this thread that the threshold keeps, ranks counted in element order from 0.
 template <int kThreads, int kItems, class Emit>
-__device__ __forceinline__ void emit_kept(const unsigned (&keys)[kItems], int length, const Threshold& threshold, SelectScratch<kThreads, kItems>& scratch, Emit emit) {
+__device__ __forceinline__ void emit_kept(int length, const Threshold& threshold, SelectScratch<kThreads, kItems>& scratch, Emit emit) {
   constexpr int kWarps = kThreads / kWarpSize;
   const int thread = static_cast<int>(threadIdx.x);
-  unsigned above[kItems], equal[kItems];
-#pragma unroll
+#pragma unroll 4
   for (int item = 0; item < kItems; item++) {
-    const bool valid = item * kThreads + thread < length;
-    above[item] = __ballot_sync(kAllLanes, valid && threshold.above(keys[item]));
-    equal[item] = __ballot_sync(kAllLanes, valid && threshold.equal(keys[item]));
-    if (lane_id() == 0) scratch.slots[item * kWarps + warp_id()] = __popc(above[item]) | __popc(equal[item]) << 16;
+    const int element = item * kThreads + thread;
+    const unsigned above = __ballot_sync(kAllLanes, element < length && threshold.above(scratch.keys[element]));
+    const unsigned equal = __ballot_sync(kAllLanes, element < length && threshold.equal(scratch.keys[element]));
+    if (lane_id() == 0) scratch.slots[item * kWarps + warp_id()] = __popc(above) | __popc(equal) << 16;
   }
   __syncthreads();
-  if (warp_id() == 0) {
-    int before = 0;
-    for (int first = 0; first < kItems * kWarps; first += kWarpSize) {
-      const int slot = first + lane_id();
-      const int counts = slot < kItems * kWarps ? scratch.slots[slot] : 0;
-      const int inclusive = warp_inclusive_sum(counts);
-      if (slot < kItems * kWarps) scratch.slots[slot] = before + inclusive - counts;
-      before += __shfl_sync(kAllLanes, inclusive, kWarpSize - 1);
-    }
-  }
+  if (warp_id() == 0) scan_slots(scratch.slots);
   __syncthreads();
+
   const unsigned below = (1u << lane_id()) - 1u;
-#pragma unroll
+#pragma unroll 4
   for (int item = 0; item < kItems; item++) {
-    const int before = scratch.slots[item * kWarps + warp_id()];
-    const int above_before = (before & 0xffff) + __popc(above[item] & below);
-    const int equal_before = static_cast<int>(static_cast<unsigned>(before) >> 16) + __popc(equal[item] & below);
-    const bool is_above = (above[item] >> lane_id() & 1u) != 0;
-    const bool is_kept_tie = (equal[item] >> lane_id() & 1u) != 0 && equal_before < threshold.ties;
-    if (is_above || is_kept_tie) emit(item, above_before + min(equal_before, threshold.ties));
+    const int element = item * kThreads + thread, before = scratch.slots[item * kWarps + warp_id()];
+    const bool is_above = element < length && threshold.above(scratch.keys[element]);
+    const bool is_equal = element < length && threshold.equal(scratch.keys[element]);
+    const int above_before = (before & 0xffff) + __popc(__ballot_sync(kAllLanes, is_above) & below);
+    const int equal_before = static_cast<int>(static_cast<unsigned>(before) >> 16) + __popc(__ballot_sync(kAllLanes, is_equal) & below);
+    if (is_above || (is_equal && equal_before < threshold.ties)) emit(element, above_before + min(equal_before, threshold.ties));
   }
 }
 

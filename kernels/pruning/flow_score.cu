@@ -41,7 +41,8 @@ struct FlowScoreArgs {
 
 constexpr int kWarps = kThreads / fc::kWarpSize;
 constexpr int kMaxHeads = 128;
-constexpr int kHeadsUnrolled = kItems < 4 ? 4 / kItems : 1;  // four loads under way
+constexpr int kItemsAtOnce = kItems < 4 ? kItems : 4;
+constexpr int kHeadsUnrolled = 4 / kItemsAtOnce;  // four loads under way
 enum { kUseAttention = 1, kUseSemantic = 2, kUseDensity = 4 };
 enum { kSoftmaxOverAll, kSoftmaxOverPatches, kCosine };
 
@@ -125,14 +126,17 @@ __device__ __forceinline__ void normalise_weights(int heads, HeadWeights& weight
 
 // means[i] = Σ over heads of weight·exp(scale·(x − max)) for this thread's patches.
 __device__ __forceinline__ void head_means(const Criterion& criterion, int patches, const HeadWeights& weights, float (&means)[kItems]) {
-#pragma unroll kHeadsUnrolled
-  for (int head = 0; head < criterion.heads; head++) {
-    const float* row = criterion.rows + head * criterion.stride;
-    const float weight = weights.high[head], largest = weights.largest[head];
 #pragma unroll
-    for (int item = 0; item < kItems; item++) {
-      const int j = item * kThreads + static_cast<int>(threadIdx.x);
-      if (j < patches) means[item] = fmaf(weight, below_largest(row[j], largest, criterion.scale), means[item]);
+  for (int first = 0; first < kItems; first += kItemsAtOnce) {
+#pragma unroll kHeadsUnrolled
+    for (int head = 0; head < criterion.heads; head++) {
+      const float* row = criterion.rows + head * criterion.stride;
+      const float weight = weights.high[head], largest = weights.largest[head];
+#pragma unroll
+      for (int item = first; item < first + kItemsAtOnce; item++) {
+        const int j = item * kThreads + static_cast<int>(threadIdx.x);
+        if (j < patches) means[item] = fmaf(weight, below_largest(row[j], largest, criterion.scale), means[item]);
+      }
     }
   }
 }

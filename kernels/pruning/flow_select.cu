@@ -5,7 +5,7 @@
 // The survivors have the largest S, ties to the lowest index, NaN below every number, and stay in ascending order; with
 // has_class each sequence's first row is kept besides. Writes kept key rows, the new offsets, the compacted S.
 // One block per sequence. Every block works out all counts from all h (a few flops), so blocks need not wait for each
-// other; S is read once and held as radix keys, kItems a thread. Latency at N = 577: one load, two or three radix rounds
+// other; S is read once and held as radix keys in shared memory. Latency at N = 577: one load, two or three radix rounds
 // of two barriers, one scan: about 2 µs; with value_statistics and flow_score three launches, < 10 µs in all, and more
 // launches fused would serialise the reading of V. Block 0 tells the host the counts by mapped memory, so that it learns
 // them while the layer goes on. N ≤ kThreads·kItems. A NaN h drops nothing. Overlap: none. Oracle: FlowSelectOracle.
@@ -48,7 +48,7 @@ __device__ __forceinline__ int dropped(const FlowSelectArgs& args, int sequence)
   if (alive <= args.target) return 0;
   const double h = static_cast<double>(args.entropy_ratios[sequence]);
   const double r = rint((alive - args.target) / args.root_remaining * (1.0 - h * h));
-  return r > 0.0 ? static_cast<int>(fmin(r, static_cast<double>(alive))) : 0;  // NaN: 0
+  return !(r > 0.0) ? 0 : r < alive ? static_cast<int>(r) : alive;  // NaN: 0
 }
 
 // Patches that a sequence keeps; `largest` is the shared r, or −1.
@@ -97,23 +97,15 @@ __device__ __forceinline__ int rows_before(const FlowSelectArgs& args, int seque
 
 extern "C" __global__ void __launch_bounds__(kThreads) fc_flow_select(const __grid_constant__ FlowSelectArgs args) {
   auto& shared = fc::dynamic_shared<Storage>();
-  const int sequence = static_cast<int>(blockIdx.x), thread = static_cast<int>(threadIdx.x);
+  const int sequence = static_cast<int>(blockIdx.x);
   const int first_row = args.offsets[sequence], patches = patches_of(args, sequence);
   const int first_patch = first_row + args.has_class;
-  float scores[kItems];  // asked for before the counts are worked out
-  unsigned keys[kItems];
-#pragma unroll
-  for (int item = 0; item < kItems; item++) {
-    const int j = item * kThreads + thread;
-    scores[item] = j < patches ? args.cumulative[first_patch + j] : 0.0f;
-    keys[item] = fc::order_key(scores[item]);
-  }
-
+  fc::for_own_elements<kThreads, kItems>(patches, [&](int j) { shared.select.keys[j] = fc::order_key(args.cumulative[first_patch + j]); });
   const int largest = args.entropy_ratios != nullptr && args.shared_count != 0 ? largest_drop(args, shared) : -1;
   const int kept = kept_patches(args, sequence, largest);
   int destination = rows_before(args, sequence, largest, shared);
   if (patches >= 0 && args.has_class != 0) {
-    if (thread == 0) {
+    if (threadIdx.x == 0) {
       args.rows[destination] = first_row;
       if (args.new_cumulative != nullptr) args.new_cumulative[destination] = args.cumulative[first_row];
     }
@@ -121,9 +113,9 @@ extern "C" __global__ void __launch_bounds__(kThreads) fc_flow_select(const __gr
   }
   if (kept <= 0) return;
 
-  const fc::Threshold threshold = fc::find_threshold(keys, patches, kept, shared.select);
-  fc::emit_kept(keys, patches, threshold, shared.select, [&](int item, int rank) {
-    args.rows[destination + rank] = first_patch + item * kThreads + thread;
-    if (args.new_cumulative != nullptr) args.new_cumulative[destination + rank] = scores[item];
+  const fc::Threshold threshold = fc::find_threshold(patches, kept, shared.select);
+  fc::emit_kept(patches, threshold, shared.select, [&](int j, int rank) {
+    args.rows[destination + rank] = first_patch + j;
+    if (args.new_cumulative != nullptr) args.new_cumulative[destination + rank] = fc::key_score(shared.select.keys[j]);
   });
 }
