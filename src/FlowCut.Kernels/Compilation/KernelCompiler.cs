@@ -1,5 +1,6 @@
 using System.Text;
 using FlowCut.Interop;
+using FlowCut.Kernels.Caching;
 
 namespace FlowCut.Kernels.Compilation;
 
@@ -10,7 +11,7 @@ internal sealed record CompiledKernel(byte[] Image, string Log);
 internal sealed class KernelCompiler(NvrtcApi nvrtc)
 {
     /// <summary>What tells images of this compiler from those of another.</summary>
-    public string Identity { get; } = $"nvrtc {nvrtc.Version()}";
+    public string Identity { get; } = LibraryIdentity.Of("nvrtc", nvrtc.Version(), nvrtc.LibraryPath);
 
     /// <summary>The options for an architecture, in the order in which they are passed.</summary>
     public static IReadOnlyList<string> Options(string architecture) =>

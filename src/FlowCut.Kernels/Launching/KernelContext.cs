@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using FlowCut.Interop;
 using FlowCut.Kernels.Compilation;
+using FlowCut.Kernels.Matmul;
 
 namespace FlowCut.Kernels;
 
@@ -16,6 +17,7 @@ public sealed class KernelContext : IDisposable
 {
     private readonly ModuleLoader _loader;
     private readonly Lock _lock = new();
+    private volatile ProductPlans? _products;
     private object?[] _tables = new object?[32];
     private bool _disposed;
 
@@ -43,6 +45,17 @@ public sealed class KernelContext : IDisposable
     /// <summary>Number of kernels that had to be compiled so far; the others came from the cache.</summary>
     public int Compiled => _loader.Compiled;
 
+    /// <summary>Matrix products by cuBLASLt, which is loaded when the first one is asked for.</summary>
+    internal ProductPlans Products
+    {
+        get
+        {
+            ObjectDisposedException.ThrowIf(_disposed, this);
+            if (_products is { } ready) return ready;
+            lock (_lock) return _products ??= new ProductPlans(this);
+        }
+    }
+
     /// <summary>A variant, ready to be launched. Allocates nothing once it is loaded.</summary>
     /// <exception cref="InvalidOperationException">It is not loaded yet and this thread is capturing.</exception>
     /// <exception cref="KernelCompilationException">NVRTC refuses the source.</exception>
@@ -67,6 +80,7 @@ public sealed class KernelContext : IDisposable
     {
         if (_disposed) return;
         _disposed = true;
+        _products?.Dispose();
         _loader.Dispose();
     }
 
