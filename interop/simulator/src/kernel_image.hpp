@@ -47,8 +47,8 @@ class KernelImage {
 
   const KernelEntry* find(std::string_view name) const;
   const std::vector<KernelEntry>& entries() const { return entries_; }
-  // Address and size of a `__device__`/`__constant__` variable with C linkage; null if there is none.
-  void* find_global(std::string_view name) const;
+  // Address and size of a `__device__` or `__constant__` variable with C linkage; null if there is none.
+  void* find_global(std::string_view name, std::size_t* size) const;
 
  private:
   KernelImage() = default;
@@ -71,5 +71,8 @@ void set_memory_check(MemoryCheck* check);  // null: nothing is checked
 // Fault injection for the entry points of this side (nvrtc…): returns true and sets *result if this call is to fail.
 using FaultHook = bool (*)(const char* entry, int* result);
 void set_fault_hook(FaultHook hook);
+
+// Programs that nvrtcCreateProgram made and nobody has destroyed: for the leak report.
+std::size_t live_programs();
 
 }  // namespace flowcut::sim
