@@ -13,6 +13,7 @@ public sealed class NativeCuda
     private volatile DriverApi? _driver;
     private volatile NvrtcApi? _nvrtc;
     private volatile CublasLtApi? _cublasLt;
+    private volatile SimulatorApi? _simulatorApi;
 
     internal NativeCuda(LibraryResolver resolver, string origin, LibraryCandidate? simulator = null)
     {
@@ -65,6 +66,19 @@ public sealed class NativeCuda
         {
             if (_cublasLt is { } ready) return ready;
             lock (_lock) return _cublasLt ??= new CublasLtApi(Load(NativeLibraryKind.CublasLt));
+        }
+    }
+
+    /// <summary>Control of the simulator.</summary>
+    /// <exception cref="InvalidOperationException">This is not a simulator.</exception>
+    /// <exception cref="CudaNotAvailableException">The simulator cannot be loaded.</exception>
+    public SimulatorApi SimulatorControl
+    {
+        get
+        {
+            if (_simulatorApi is { } ready) return ready;
+            if (_simulator is null) throw new InvalidOperationException($"There is no simulator to control: this is {Origin}.");
+            lock (_lock) return _simulatorApi ??= new SimulatorApi(Load(NativeLibraryKind.Simulator));
         }
     }
 
