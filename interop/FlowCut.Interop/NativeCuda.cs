@@ -102,7 +102,7 @@ public sealed class NativeCuda
 
     private LoadedLibrary Load(NativeLibraryKind kind)
     {
-        if (_simulator is not null) return _resolver.Load(kind, [_simulator], driverVersion: null);
+        if (_simulator is not null) return _resolver.LoadSimulated(kind, _simulator);
         return _resolver.Load(kind, kind == NativeLibraryKind.Driver ? null : DriverVersion());
     }
 

