@@ -12,19 +12,13 @@ internal static class KernelRegistry
     /// <summary>All variants, those of one source together.</summary>
     public static IReadOnlyList<KernelDescription> All => s_all.Value;
 
-    private static IEnumerable<KernelDescription> Collect() => [.. OfPruning(), .. OfTransformer()];
-
-    private static IEnumerable<KernelDescription> OfPruning() =>
+    private static IEnumerable<KernelDescription> Collect() =>
     [
-        .. Of(ValueStatistics.Variants), .. Of(FlowScore.Variants), .. Of(Entropy.Variants), .. Of(Cumulative.Variants),
-        .. Of(FlowSelect.Variants), .. Of(SelectTop.Variants), .. Of(GatherRows.Variants),
-    ];
-
-    private static IEnumerable<KernelDescription> OfTransformer() =>
-    [
-        .. Of(ImageToPatches.Variants), .. Of(Embed.Variants), .. Of(ConvertType.Variants), .. Of(LayerNorm.Variants), .. Of(RmsNorm.Variants),
-        .. Of(BiasActivation.Variants), .. Of(GatedActivation.Variants), .. Of(LayerScale.Variants), .. Of(LinearVector.Variants),
-        .. Of(SoftmaxRows.Variants), .. Of(ArgMax.Variants), .. Of(SampleTopP.Variants),
+        .. Of(ValueStatistics.Variants), .. Of(FlowScore.Variants), .. Of(FlowSelect.Variants),
+        .. Of(Entropy.Variants), .. Of(Cumulative.Variants), .. Of(SelectTop.Variants), .. Of(GatherRows.Variants),
+        .. Of(LayerNorm.Variants), .. Of(RmsNorm.Variants), .. Of(BiasActivation.Variants), .. Of(GatedActivation.Variants),
+        .. Of(LayerScale.Variants), .. Of(Embed.Variants), .. Of(ImageToPatches.Variants), .. Of(ConvertType.Variants),
+        .. Of(LinearVector.Variants), .. Of(SoftmaxRows.Variants), .. Of(ArgMax.Variants), .. Of(SampleTopP.Variants),
     ];
 
     private static IEnumerable<KernelDescription> Of<TVariant>(IEnumerable<TVariant> variants)
