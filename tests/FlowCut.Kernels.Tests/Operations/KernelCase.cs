@@ -1,3 +1,5 @@
+using FlowCut.Interop;
+
 namespace FlowCut.Kernels.Tests.Operations;
 
 /// <summary>One line of an operation's table, for tests and benchmarks: prepares device buffers and can launch on them any number of times.</summary>
@@ -16,6 +18,7 @@ internal abstract record KernelCase
             var what = $"{this} on the {device.Name}";
             var first = Run(device, what, check: true);
             var second = Run(device, what, check: false);
+            Assert.Equal(what, what + device.Violations());
             for (var i = 0; i < first.Length; i++)
                 Assert.True(first[i].AsSpan().SequenceEqual(second[i]), $"{what}: buffer {i} differs from run to run");
         }
@@ -26,7 +29,16 @@ internal abstract record KernelCase
         using var bench = new Workbench(device);
         var prepared = Prepare(bench);
         prepared.Launch();
-        var bytes = bench.Finish(what);
+        byte[][] bytes;
+        try
+        {
+            bytes = bench.Finish(what);
+        }
+        catch (NativeCudaException e)
+        {
+            throw new InvalidOperationException($"{what}: {device.Violations()}", e);
+        }
+
         if (check) prepared.Compare(what);
         return bytes;
     }

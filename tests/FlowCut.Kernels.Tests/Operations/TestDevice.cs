@@ -1,3 +1,5 @@
+using System.Runtime.InteropServices;
+using System.Text;
 using FlowCut.Interop;
 using FlowCut.Kernels.Tests.Devices;
 using FlowCut.Testing;
@@ -20,6 +22,16 @@ internal sealed class TestDevice
     }
 
     public string Name { get; }
+
+    /// <summary>What the simulator saw kernels do that they must not; empty on a GPU.</summary>
+    public unsafe string Violations()
+    {
+        if (Name == "GPU") return "";
+        var report = (delegate* unmanaged[Cdecl]<byte*, nuint, nuint>)NativeLibrary.GetExport(NativeLibrary.Load(SimulatorPath), "flowcutSimViolations");
+        var text = new byte[16384];
+        fixed (byte* first = text) report(first, (nuint)text.Length);
+        return Encoding.UTF8.GetString(text.AsSpan(0, Math.Max(Array.IndexOf(text, (byte)0), 0)));
+    }
 
     public CudaContext Context { get; }
 

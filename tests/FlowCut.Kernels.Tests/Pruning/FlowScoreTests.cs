@@ -12,6 +12,7 @@ namespace FlowCut.Kernels.Tests.Pruning;
 /// <param name="OverPatches">The attention's softmax goes over the patches.</param>
 /// <param name="EmaWeight">w.</param>
 /// <param name="Underflow">How far the patches' logarithms lie below CLS.</param>
+/// <param name="Layout">Of the matrices.</param>
 internal sealed record FlowScoreCase(string Lengths, int Heads, int ValueHeads, bool HasClass, FlowSemantic Semantic, FlowCriteria Criteria = FlowCriteria.All, bool OverPatches = false, float? EmaWeight = null, double Underflow = 0, Layout Layout = default) : KernelCase
 {
     private const float Scale = 0.125f;
