@@ -14,6 +14,7 @@ internal static class KernelRegistry
 
     private static IEnumerable<KernelDescription> Collect() =>
     [
+        .. Of(Attention.Variants), .. Of(AttentionRow.Variants), .. Of(SequenceMean.Variants), .. Of(DecodeAttention.Variants), .. Of(RotaryAppend.Variants),
         .. Of(ValueStatistics.Variants), .. Of(FlowScore.Variants), .. Of(FlowSelect.Variants),
         .. Of(Entropy.Variants), .. Of(Cumulative.Variants), .. Of(SelectTop.Variants), .. Of(GatherRows.Variants),
         .. Of(LayerNorm.Variants), .. Of(RmsNorm.Variants), .. Of(BiasActivation.Variants), .. Of(GatedActivation.Variants),
