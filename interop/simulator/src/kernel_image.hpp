@@ -53,6 +53,7 @@ class KernelImage {
  private:
   KernelImage() = default;
   void* library_ = nullptr;
+  int descriptor_ = -1;
   std::vector<KernelEntry> entries_;
 };
 

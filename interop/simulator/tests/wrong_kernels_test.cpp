@@ -2,6 +2,7 @@
 #include "support.hpp"
 
 #include <algorithm>
+#include <cstdlib>
 #include <sys/mman.h>
 
 using namespace test;
@@ -74,6 +75,10 @@ __noinline__ int deep(const Args& args, int level) {
 }
 extern "C" __global__ void __launch_bounds__(64) fc_recursive(const __grid_constant__ Args args) {
   args.out[threadIdx.x] = deep(args, 0);
+}
+extern "C" __global__ void __launch_bounds__(64) fc_endless(const __grid_constant__ Args args) {
+  while (*static_cast<volatile unsigned*>(args.out) == 0) {
+  }
 }
 extern "C" __global__ void __launch_bounds__(64) fc_division(const __grid_constant__ Args args) {
   args.out[threadIdx.x] = threadIdx.x / args.n;
@@ -188,7 +193,14 @@ void copies(const flowcut::sim::KernelImage& image) {
 
 }  // namespace
 
+void endless(const flowcut::sim::KernelImage& image) {
+  unsigned zero = 0;
+  const Args args{&zero, in, 0};
+  check_violation(run(image, "fc_endless", {{4, 1, 1}, {64, 1, 1}}, &args), {"fc_endless", "does not end"});
+}
+
 int main() {
+  setenv("FLOWCUT_SIM_TIMEOUT", "2", 1);
   const auto image = load(kSource);
   for (const Case& wrong : kCases)
     for (const std::uint64_t seed : {0u, 1u, 2u}) {
@@ -199,5 +211,6 @@ int main() {
     }
   unmapped(*image);
   copies(*image);
+  endless(*image);
   return summary();
 }

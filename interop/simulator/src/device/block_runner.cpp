@@ -199,7 +199,9 @@ void BlockRunner::yield(Thread& me) {
 
 // After an operation that released others: in a random schedule they may overtake.
 void BlockRunner::maybe_yield(Thread& me) {
-  if (random_ && (choices_.next() & 1) != 0) yield(me);
+  if (!random_ || ready_warps_ == 0 || (choices_.next() & 1) != 0) return;
+  make_ready(me.warp, 1u << me.lane);
+  block_here(me);
 }
 
 void BlockRunner::leave_block() {

@@ -10,6 +10,7 @@
 #include <link.h>
 #include <sys/mman.h>
 #include <unistd.h>
+#include <utility>
 
 namespace flowcut::sim {
 namespace {
@@ -43,6 +44,7 @@ class MemoryFile {
     return path + "/" + std::to_string(descriptor_);
   }
   bool ok() const { return descriptor_ >= 0; }
+  int release() { return std::exchange(descriptor_, -1); }
 
  private:
   int descriptor_;
@@ -54,7 +56,7 @@ std::unique_ptr<KernelImage> KernelImage::load(const void* image, std::size_t si
   const auto* const bytes = static_cast<const unsigned char*>(image);
   if (!check_image(bytes, size, error)) return nullptr;
   const ImageHeader header = read_image_header(bytes);
-  const MemoryFile file(bytes + sizeof(ImageHeader), header.payload_bytes);
+  MemoryFile file(bytes + sizeof(ImageHeader), header.payload_bytes);
   if (!file.ok()) {
     error = "no memory file for the image";
     return nullptr;
@@ -65,6 +67,8 @@ std::unique_ptr<KernelImage> KernelImage::load(const void* image, std::size_t si
     error = dlerror();
     return nullptr;
   }
+  // Open for as long as the library is loaded: dlopen takes a name that it has seen for the library it found there before.
+  result->descriptor_ = file.release();
   const auto* const table = static_cast<const flowcut_sim::ImageTable*>(dlsym(result->library_, "flowcut_sim_image"));
   if (table == nullptr || table->version != flowcut_sim::kApiVersion) {
     error = "the image was made by another version of the simulator";
@@ -80,6 +84,7 @@ std::unique_ptr<KernelImage> KernelImage::load(const void* image, std::size_t si
 
 KernelImage::~KernelImage() {
   if (library_ != nullptr) dlclose(library_);
+  if (descriptor_ >= 0) close(descriptor_);
 }
 
 const KernelEntry* KernelImage::find(std::string_view name) const {
