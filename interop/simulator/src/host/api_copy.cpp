@@ -82,7 +82,7 @@ CUresult copy(Call& now, const Plane& to, const Plane& from, const Extent& exten
   }
   OperationPtr queued;
   const CUresult result = issue(now, *stream, copy_work(now.driver, to, from, extent, std::move(staging)), &queued);
-  if (result == CUDA_SUCCESS && queued != nullptr && target == Place::Pageable) now.driver.machine.run_until(now.lock, [&] { return queued->done; });
+  if (result == CUDA_SUCCESS && queued != nullptr && target == Place::Pageable) now.driver.wait(now.lock, *now.context, [&] { return queued->done; });
   return result;
 }
 

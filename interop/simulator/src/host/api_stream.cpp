@@ -106,7 +106,7 @@ FLOWCUT_SIM_EXPORT CUresult cuStreamSynchronize(CUstream handle) {
     if (stream == nullptr) return CUDA_ERROR_INVALID_HANDLE;
     if (const CUresult result = may_observe(now, *stream); result != CUDA_SUCCESS) return result;
     const std::vector<OperationPtr> awaited = everything_in(now.driver, *stream);
-    now.driver.machine.run_until(now.lock, [&] { return all_done(awaited); });
+    now.driver.wait(now.lock, *now.context, [&] { return all_done(awaited); });
     now.driver.release_pool_memory(now.context->device);
     return CUDA_SUCCESS;
   });
@@ -215,7 +215,7 @@ FLOWCUT_SIM_EXPORT CUresult cuEventSynchronize(CUevent handle) {
     if (event->captured) return CUDA_ERROR_CAPTURED_EVENT;
     if (forbidden_by_capture(now.driver)) return CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED;
     const OperationPtr recorded = event->recorded;
-    if (recorded != nullptr) now.driver.machine.run_until(now.lock, [&] { return recorded->done; });
+    if (recorded != nullptr) now.driver.wait(now.lock, *now.context, [&] { return recorded->done; });
     return CUDA_SUCCESS;
   });
 }

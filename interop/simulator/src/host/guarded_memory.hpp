@@ -67,6 +67,8 @@ class GuardedMemory final : public MemoryCheck {
 
   // The first broken guard band of a live allocation, which is then repaired, or nothing.
   std::string broken_guard();
+  // The same for the allocations that these addresses lie in.
+  std::string broken_guard(const std::vector<std::uintptr_t>& pointers);
 
   // Writes into freed memory that is still in quarantine: one line each.
   std::vector<std::string> writes_after_free();

@@ -192,7 +192,7 @@ cublasStatus_t enqueue(std::shared_ptr<Operands> operands, CUstream stream_handl
   const Matmul& matmul = operands->matmul;
   const std::string label = "cublasLtMatmul " + std::to_string(matmul.m()) + "x" + std::to_string(matmul.n()) + "x" + std::to_string(matmul.k());
   const auto work = [&driver, operands] { return run(driver, *operands); };
-  return status_of(issue(now, *stream, std::make_shared<Work>(Work{WorkKind::Kernel, label, work})));
+  return status_of(issue(now, *stream, std::make_shared<Work>(Work{WorkKind::Kernel, label, work, {address_of(operands->d)}})));
 }
 
 }  // namespace

@@ -32,7 +32,7 @@ OperationPtr Machine::submit(WorkPtr work, Context* context, std::uint64_t lane,
   }
   if (operation->waiting == 0) ready_.push_back(operation);
   if (!thread_.joinable() && !stopping_) thread_ = std::thread([this] { loop(); });
-  wake_.notify_one();
+  if (idle_) wake_.notify_one();
   return operation;
 }
 
@@ -58,8 +58,8 @@ void Machine::reset(std::unique_lock<std::mutex>& lock, std::uint64_t seed) {
   steps_ = 0;
   random_ = Random(seed);
   burst_ = 0;
-  idle_least_ = std::chrono::microseconds(1000);
-  idle_most_ = std::chrono::microseconds(5000);
+  idle_least_ = std::chrono::microseconds(kIdleLeast);
+  idle_most_ = std::chrono::microseconds(kIdleMost);
 }
 
 void Machine::set_idle_delay(std::chrono::microseconds least, std::chrono::microseconds most) {
@@ -85,7 +85,9 @@ void Machine::loop() {
     settle_waiters();
     if (ready_.empty()) {
       if (std::exchange(steps_, 0) != 0) settled_.notify_all();
+      idle_ = true;
       wake_.wait(lock);
+      idle_ = false;
     } else if (!waiters_.empty()) {
       execute_next(lock);
     } else if (steps_ != 0) {

@@ -28,6 +28,7 @@ struct Work {
   WorkKind kind = WorkKind::Empty;
   std::string label;             // for reports: "kernel fc_rms_norm"
   std::function<Outcome()> run;  // called without the driver's lock; may be empty
+  std::vector<std::uintptr_t> pointers = {};  // of a kernel: addresses among its arguments, whose guard bands are checked behind it
 };
 using WorkPtr = std::shared_ptr<const Work>;
 
