@@ -94,7 +94,10 @@ FLOWCUT_SIM_EXPORT CUresult cuStreamDestroy_v2(CUstream handle) {
   return release(__func__, Needs::Context, [&](Call& now) {
     const auto stream = now.driver.streams.remove(handle);
     if (stream == nullptr) return CUDA_ERROR_INVALID_HANDLE;
-    if (stream->capture != nullptr) stream->capture->invalidated = true;
+    if (const std::shared_ptr<Capture> capture = stream->capture; capture != nullptr) {
+      capture->invalidated = true;
+      if (capture->origin == stream.get()) end_capture(now.driver, capture);  // nobody can end it any more
+    }
     if (stream->blocking() && stream->last != nullptr && !stream->last->done) stream->context->orphans.push_back(stream->last);
     return CUDA_SUCCESS;
   });
@@ -144,7 +147,8 @@ FLOWCUT_SIM_EXPORT CUresult cuStreamWaitEvent(CUstream handle, CUevent event_han
       stream->capture->invalidated = true;
       return CUDA_ERROR_STREAM_CAPTURE_ISOLATION;
     }
-    if (event->recorded != nullptr && !event->recorded->done) now.driver.enqueue(*stream, empty_work("wait for an event"), {event->recorded});
+    if (event->recorded != nullptr && !event->recorded->done)
+      now.driver.enqueue(*stream, empty_work("wait for an event"), {event->recorded});
     return CUDA_SUCCESS;
   });
 }
@@ -174,7 +178,8 @@ FLOWCUT_SIM_EXPORT CUresult cuEventCreate(CUevent* handle, unsigned flags) {
 }
 
 FLOWCUT_SIM_EXPORT CUresult cuEventDestroy_v2(CUevent handle) {
-  return release(__func__, Needs::Context, [&](Call& now) { return now.driver.events.remove(handle) == nullptr ? CUDA_ERROR_INVALID_HANDLE : CUDA_SUCCESS; });
+  return release(__func__, Needs::Context,
+                 [&](Call& now) { return now.driver.events.remove(handle) == nullptr ? CUDA_ERROR_INVALID_HANDLE : CUDA_SUCCESS; });
 }
 
 FLOWCUT_SIM_EXPORT CUresult cuEventRecord(CUevent handle, CUstream stream_handle) {
@@ -220,6 +225,10 @@ FLOWCUT_SIM_EXPORT CUresult cuEventSynchronize(CUevent handle) {
   });
 }
 
-FLOWCUT_SIM_EXPORT CUresult cuEventElapsedTime(float* milliseconds, CUevent start, CUevent end) { return elapsed(__func__, milliseconds, start, end); }
+FLOWCUT_SIM_EXPORT CUresult cuEventElapsedTime(float* milliseconds, CUevent start, CUevent end) {
+  return elapsed(__func__, milliseconds, start, end);
+}
 
-FLOWCUT_SIM_EXPORT CUresult cuEventElapsedTime_v2(float* milliseconds, CUevent start, CUevent end) { return elapsed(__func__, milliseconds, start, end); }
+FLOWCUT_SIM_EXPORT CUresult cuEventElapsedTime_v2(float* milliseconds, CUevent start, CUevent end) {
+  return elapsed(__func__, milliseconds, start, end);
+}

@@ -28,8 +28,9 @@ Driver& Driver::get() {
 }
 
 Driver::Driver()
-    : machine(mutex, [](const Operation& operation) { return operation.context != nullptr && operation.context->error != CUDA_SUCCESS; },
-              [this](Operation& operation, const Outcome& outcome) { finish(operation, outcome); }) {
+    : machine(
+          mutex, [](const Operation& operation) { return operation.context != nullptr && operation.context->error != CUDA_SUCCESS; },
+          [this](Operation& operation, const Outcome& outcome) { finish(operation, outcome); }) {
   make_devices();
   set_memory_check(&memory);
   set_fault_hook([](const char* entry, int* result) {
@@ -87,7 +88,8 @@ void Driver::finish(Operation& operation, const Outcome& outcome) {
   const Work& work = *operation.work;
   if (outcome.result != CUDA_SUCCESS) return lose(*context, outcome.result, work.label + ": " + outcome.message);
   if (work.kind != WorkKind::Kernel) return;
-  if (std::string broken = memory.broken_guard(work.pointers); !broken.empty()) return lose(*context, CUDA_ERROR_ILLEGAL_ADDRESS, work.label + ": " + broken);
+  if (std::string broken = memory.broken_guard(work.pointers); !broken.empty())
+    return lose(*context, CUDA_ERROR_ILLEGAL_ADDRESS, work.label + ": " + broken);
   if (unchecked_.size() < kMostNamed && (unchecked_.empty() || unchecked_.back() != work.label)) unchecked_.push_back(work.label);
 }
 
@@ -101,7 +103,8 @@ void Driver::wait(std::unique_lock<std::mutex>& lock, Context& context, std::fun
   if (unchecked_.empty() || context.error != CUDA_SUCCESS) return;
   std::string names;
   for (const std::string& name : std::exchange(unchecked_, {})) names += (names.empty() ? "" : ", ") + name;
-  if (std::string broken = memory.broken_guard(); !broken.empty()) lose(context, CUDA_ERROR_ILLEGAL_ADDRESS, "after " + names + ": " + broken);
+  if (std::string broken = memory.broken_guard(); !broken.empty())
+    lose(context, CUDA_ERROR_ILLEGAL_ADDRESS, "after " + names + ": " + broken);
 }
 
 std::size_t Driver::used_bytes(int device) const {
@@ -187,7 +190,8 @@ std::string Driver::leaks_of(const Context* context) const {
   list(graphs, "graph");
   list(graph_execs, "executable graph");
   for (const auto& [handle, pool] : pools.all())
-    if (!pool->is_default && !pool->destroyed && (context == nullptr || pool->context == context)) text += std::string("memory pool from ") + pool->entry + '\n';
+    if (!pool->is_default && !pool->destroyed && (context == nullptr || pool->context == context))
+      text += std::string("memory pool from ") + pool->entry + '\n';
   return text;
 }
 
@@ -196,7 +200,8 @@ std::string Driver::leaks() const {
   if (const std::size_t programs = live_programs(); programs != 0) text += std::to_string(programs) + " programs from nvrtcCreateProgram\n";
   for (const Device& device : devices)
     if (device.context->active())
-      text += "primary context of device " + std::to_string(device.model.ordinal) + " from cuDevicePrimaryCtxRetain (" + std::to_string(device.context->references) + " references)\n";
+      text += "primary context of device " + std::to_string(device.model.ordinal) + " from cuDevicePrimaryCtxRetain (" +
+              std::to_string(device.context->references) + " references)\n";
   return text;
 }
 

@@ -218,9 +218,12 @@ std::string GuardedMemory::check_guards(const Allocation& allocation) {
 std::string GuardedMemory::describe(std::uintptr_t address) const {
   const auto place = [](std::uintptr_t at, const Allocation& allocation) {
     const std::uintptr_t end = allocation.address + allocation.size;
-    const std::string state = allocation.life == Life::Freed ? ", which was freed" : allocation.life == Life::Reserved ? ", whose stream has not reached it yet" : "";
+    const std::string state = allocation.life == Life::Freed      ? ", which was freed"
+                              : allocation.life == Life::Reserved ? ", whose stream has not reached it yet"
+                                                                  : "";
     if (at >= end) return std::to_string(at - end) + " bytes behind the end of " + allocation.describe() + state;
-    if (at < allocation.address) return std::to_string(allocation.address - at) + " bytes before the start of " + allocation.describe() + state;
+    if (at < allocation.address)
+      return std::to_string(allocation.address - at) + " bytes before the start of " + allocation.describe() + state;
     return "offset " + std::to_string(at - allocation.address) + " of " + allocation.describe() + state;
   };
   constexpr std::uintptr_t kNear = std::uintptr_t{1} << 20;
@@ -282,7 +285,8 @@ void GuardedMemory::publish(int device) {
 
 bool GuardedMemory::is_device_range(const void* pointer, std::size_t bytes) {
   const auto address = reinterpret_cast<std::uintptr_t>(pointer);
-  const auto next = std::upper_bound(ranges_.begin(), ranges_.end(), address, [](std::uintptr_t value, const Range& range) { return value < range.begin; });
+  const auto next = std::upper_bound(ranges_.begin(), ranges_.end(), address,
+                                     [](std::uintptr_t value, const Range& range) { return value < range.begin; });
   if (next == ranges_.begin()) return false;
   const Range& range = *std::prev(next);
   return address < range.end && range.end - address >= bytes;

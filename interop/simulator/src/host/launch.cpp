@@ -110,7 +110,8 @@ int blocks_per_multiprocessor(const DeviceModel& device, const Function& functio
   const int rounded = (block_threads + 31) / 32 * 32;
   int blocks = std::min(device.blocks_per_multiprocessor(), device.threads_per_multiprocessor() / rounded);
   const std::size_t taken = shared_bytes + DeviceModel::kReservedShared;
-  blocks = std::min<int>(blocks, static_cast<int>(std::min<std::size_t>(static_cast<std::size_t>(device.shared_per_multiprocessor()) / taken, 1024)));
+  blocks = std::min<int>(
+      blocks, static_cast<int>(std::min<std::size_t>(static_cast<std::size_t>(device.shared_per_multiprocessor()) / taken, 1024)));
   return blocks;
 }
 

@@ -10,13 +10,14 @@ namespace {
 
 thread_local bool this_is_device_thread = false;
 
-// How many operations of one stream may follow each other before another stream is drawn: often few, sometimes many, so that also an order shows
-// in which one stream has come far before the other one starts.
+// How many operations of one stream may follow each other before another stream is drawn: often few, sometimes many, so that also an order
+// shows in which one stream has come far before the other one starts.
 constexpr std::size_t kBursts[] = {1, 1, 1, 2, 4, 16, 64, 1024};
 
 }  // namespace
 
-Machine::Machine(std::mutex& driver_mutex, Skip skip, Finish finish) : mutex_(driver_mutex), skip_(std::move(skip)), finish_(std::move(finish)) {}
+Machine::Machine(std::mutex& driver_mutex, Skip skip, Finish finish)
+    : mutex_(driver_mutex), skip_(std::move(skip)), finish_(std::move(finish)) {}
 
 bool Machine::on_device_thread() { return this_is_device_thread; }
 

@@ -1,5 +1,5 @@
-// The simulated devices' engine: runs queued operations one at a time on a thread of its own, in a random order that their dependencies allow,
-// and not before somebody waits for a result (or the host has been silent for a while).
+// The simulated devices' engine: runs queued operations one at a time on a thread of its own, in a random order that their dependencies
+// allow, and not before somebody waits for a result (or the host has been silent for a while).
 #pragma once
 
 #include <condition_variable>

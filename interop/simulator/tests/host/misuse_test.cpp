@@ -70,7 +70,8 @@ void use_after_free(std::size_t bytes) {
   expect(CUDA_ERROR_INVALID_VALUE, cuMemsetD8Async(memory, 0, 4, nullptr), "the driver knows that it is freed");
   ok(kernels.launch("fc_poke", buffers(0, memory, 3, 0), nullptr));
   cuCtxSynchronize();
-  reported({bytes > 65536 ? "which was freed" : "write to freed memory at offset 12", "(cuMemAlloc_v2, " + std::to_string(bytes) + " bytes)"});
+  reported(
+      {bytes > 65536 ? "which was freed" : "write to freed memory at offset 12", "(cuMemAlloc_v2, " + std::to_string(bytes) + " bytes)"});
 }
 
 // Freed in one stream while another stream may still use it: some order of the two shows it.
@@ -124,7 +125,8 @@ void leaks_are_named() {
   make_stream();
   make_event();
   const std::string text = leaks();
-  for (const char* part : {"(cuMemAlloc_v2, 10 bytes)", "(cuMemHostAlloc, 12 bytes)", "stream from cuStreamCreate", "event from cuEventCreate", "primary context of device 0"})
+  for (const char* part : {"(cuMemAlloc_v2, 10 bytes)", "(cuMemHostAlloc, 12 bytes)", "stream from cuStreamCreate",
+                           "event from cuEventCreate", "primary context of device 0"})
     check(contains(text, part), std::string(part) + " in: " + text);
   check(violations().empty(), violations());
 }
