@@ -27,7 +27,8 @@ public sealed class CapturedGraph : IDisposable
     public static CapturedGraph Capture(CudaStream stream, Action<CudaStream> work)
     {
         using var graph = Record(stream, work);
-        return new CapturedGraph(stream.Context, Instantiate(stream.Context, graph), Count(stream.Context, graph));
+        var nodes = Count(stream.Context, graph);
+        return new CapturedGraph(stream.Context, Instantiate(stream.Context, graph), nodes);
     }
 
     /// <summary>Enqueues the whole graph. Launches of one graph run one after the other.</summary>
@@ -92,9 +93,11 @@ public sealed class CapturedGraph : IDisposable
         try
         {
             work(stream);
+            return End(stream);
         }
         catch
         {
+            // also where ending it failed: a stream that stays in capture is of no use to anybody
             Abandon(stream);
             throw;
         }
@@ -102,8 +105,6 @@ public sealed class CapturedGraph : IDisposable
         {
             t_capturing--;
         }
-
-        return End(stream);
     }
 
     private static GraphHandle End(CudaStream stream) =>
@@ -117,7 +118,7 @@ public sealed class CapturedGraph : IDisposable
         }
         catch (Exception e) when (e is CudaException or ContextLostException)
         {
-            // the failed work has invalidated the capture already; its own error is the one to report
+            // the failed work has invalidated or ended the capture already; its own error is the one to report
         }
     }
 
