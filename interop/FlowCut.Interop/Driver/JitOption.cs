@@ -1,0 +1,42 @@
+namespace FlowCut.Interop;
+
+/// <summary>Option of the driver's linker and PTX compiler (<c>CUjit_option</c>).</summary>
+public enum JitOption
+{
+    MaxRegisters = 0,
+    ThreadsPerBlock = 1,
+    WallTime = 2,
+    InfoLogBuffer = 3,
+    InfoLogBufferSizeBytes = 4,
+    ErrorLogBuffer = 5,
+    ErrorLogBufferSizeBytes = 6,
+    OptimizationLevel = 7,
+    TargetFromCucontext = 8,
+    Target = 9,
+    FallbackStrategy = 10,
+    GenerateDebugInfo = 11,
+    LogVerbose = 12,
+    GenerateLineInfo = 13,
+    CacheMode = 14,
+    NewSm3xOpt = 15,
+    FastCompile = 16,
+    GlobalSymbolNames = 17,
+    GlobalSymbolAddresses = 18,
+    GlobalSymbolCount = 19,
+    Lto = 20,
+    Ftz = 21,
+    PrecDiv = 22,
+    PrecSqrt = 23,
+    Fma = 24,
+    ReferencedKernelNames = 25,
+    ReferencedKernelCount = 26,
+    ReferencedVariableNames = 27,
+    ReferencedVariableCount = 28,
+    OptimizeUnusedDeviceVariables = 29,
+    PositionIndependentCode = 30,
+    MinCtaPerSm = 31,
+    MaxThreadsPerBlock = 32,
+    OverrideDirectiveValues = 33,
+    /// <summary>CUDA 13 only.</summary>
+    SplitCompile = 34,
+}

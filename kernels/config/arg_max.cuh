@@ -1,0 +1,3 @@
+using X = float;
+constexpr int kThreads = 1024;
+constexpr int kSharedBytes = 256;

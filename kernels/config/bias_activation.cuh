@@ -1,0 +1,9 @@
+using X = fc::Half;
+using Bias = float;
+using Residual = fc::Half;
+using Y = fc::Half;
+constexpr fc::Activation kActivation = fc::Activation::kQuickGelu;
+constexpr int kVector = 4;
+constexpr int kThreads = 128;
+constexpr int kRowThreads = 128;
+constexpr int kRows = 4;

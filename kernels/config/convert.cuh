@@ -1,0 +1,6 @@
+using X = float;
+using Y = fc::Half;
+constexpr int kVector = 4;
+constexpr int kThreads = 128;
+constexpr int kRowThreads = 128;
+constexpr int kRows = 4;

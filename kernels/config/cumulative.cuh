@@ -1,0 +1,1 @@
+constexpr int kThreads = 256;

@@ -1,0 +1,7 @@
+using Token = fc::Half;
+using Visual = fc::Half;
+using Y = float;
+constexpr int kVector = 4;
+constexpr int kThreads = 128;
+constexpr int kRowThreads = 128;
+constexpr int kRows = 2;

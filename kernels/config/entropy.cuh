@@ -1,0 +1,2 @@
+constexpr int kThreads = 256;
+constexpr int kSharedBytes = 32;

@@ -1,0 +1,5 @@
+using X = float;
+using Y = fc::Half;
+constexpr int kPatch = 14;
+constexpr int kThreads = 128;
+constexpr int kRowThreads = 128;

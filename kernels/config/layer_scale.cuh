@@ -1,0 +1,7 @@
+using X = float;
+using Y = fc::Half;
+using Gamma = float;
+constexpr int kVector = 4;
+constexpr int kThreads = 128;
+constexpr int kRowThreads = 128;
+constexpr int kRows = 4;

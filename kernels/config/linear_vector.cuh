@@ -1,0 +1,13 @@
+using X = fc::Half;
+using W = fc::Half;
+using Bias = float;
+using Residual = float;
+using Y = float;
+constexpr fc::Activation kActivation = fc::Activation::kNone;
+constexpr int kRows = 1;
+constexpr int kOutputs = 2;
+constexpr int kUnroll = 4;
+constexpr int kSplit = 1;
+constexpr int kVector = 8;
+constexpr int kThreads = 128;
+constexpr int kSharedBytes = 32;

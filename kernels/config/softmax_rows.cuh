@@ -1,0 +1,5 @@
+using X = float;
+using Y = float;
+constexpr bool kLogarithm = false;
+constexpr int kThreads = 256;
+constexpr int kSharedBytes = 32;
