@@ -1,2 +1,5 @@
+// The variant that editors see; a launch writes its own.
+#pragma once
+#include "fc/types.cuh"
 constexpr int kThreads = 256;
 constexpr int kSharedBytes = 32;

@@ -1,3 +1,6 @@
+// The variant that editors see; a launch writes its own.
+#pragma once
+#include "fc/types.cuh"
 constexpr int kThreads = 256;
 constexpr int kItems = 4;
 constexpr int kSharedBytes = 6448;

@@ -1,3 +1,6 @@
+// The variant that editors see; a launch writes its own.
+#pragma once
+#include "fc/types.cuh"
 using X = float;
 using Y = fc::Half;
 constexpr int kPatch = 14;

@@ -1,3 +1,6 @@
+// The variant that editors see; a launch writes its own.
+#pragma once
+#include "fc/types.cuh"
 using Elem = fc::Half;
 using Global = fc::Half;
 constexpr int kHeadSize = 64;

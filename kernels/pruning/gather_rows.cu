@@ -6,6 +6,20 @@
 #include "fc/rows.cuh"
 #include "config/gather_rows.cuh"
 
+template <int kBytes>
+struct UnitOf {
+  using Type = fc::Pack<unsigned, kBytes / 4>;
+};
+template <>
+struct UnitOf<2> {
+  using Type = unsigned short;
+};
+template <>
+struct UnitOf<1> {
+  using Type = unsigned char;
+};
+using Unit = UnitOf<kUnitBytes>::Type;
+
 struct GatherRowsArgs {
   const Unit* __restrict__ x;        // [source rows, units]
   const int* __restrict__ rows;      // [count]

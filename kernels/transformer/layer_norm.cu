@@ -35,14 +35,15 @@ extern "C" __global__ void __launch_bounds__(kThreads) fc_layer_norm(const __gri
   fc::RowValues<kRowThreads, kItems, kVector> x;
   x.load(x_row, args.columns);
   if constexpr (kResidual) {
-    fc::RowValues<kRowThreads, kItems, kVector> residual;
-    residual.load(fc::element(args.residual, row, args.residual_stride, 0), args.columns);
+    const Residual* residual_row = fc::element(args.residual, row, args.residual_stride, 0);
 #pragma unroll
     for (int item = 0; item < kItems; item++) {
       const int column = x.column(item);
       if (column >= args.columns) break;
+      float residual[kVector];
+      fc::load_floats(residual, residual_row + column);
 #pragma unroll
-      for (int c = 0; c < kVector; c++) x.at[item][c] = fc::to_float(fc::from_float<X>(x.at[item][c] + residual.at[item][c]));
+      for (int c = 0; c < kVector; c++) x.at[item][c] = fc::to_float(fc::from_float<X>(x.at[item][c] + residual[c]));
       fc::store_floats(x_row + column, x.at[item]);
     }
   }

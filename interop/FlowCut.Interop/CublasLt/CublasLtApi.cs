@@ -58,12 +58,13 @@ public sealed unsafe partial class CublasLtApi
         ArgumentNullException.ThrowIfNull(context);
         Need(_lt.cublasLtCreate);
         var owner = new CublasLtHandle(this);
+        var value = context.Value;
         var held = false;
         context.DangerousAddRef(ref held);
         nint created = 0;
         try
         {
-            context.Driver.CtxPushCurrent(context.Value);
+            context.Driver.CtxPushCurrent(value);
             var status = _lt.cublasLtCreate(&created);
             try
             {

@@ -106,9 +106,10 @@ public sealed unsafe partial class DriverApi
         if (context.Driver != this) throw new ArgumentException("The context belongs to another driver library.", nameof(context));
         Need(_cuda.cuCtxPushCurrent_v2);
         Need(_cuda.cuCtxPopCurrent_v2);
+        var value = context.Value;
         var held = false;
         context.DangerousAddRef(ref held);
-        var result = _cuda.cuCtxPushCurrent_v2(context.Value);
+        var result = _cuda.cuCtxPushCurrent_v2(value);
         if (result == CudaResult.Success) return;
         context.DangerousRelease();
         throw Failure(result, nameof(_cuda.cuCtxPushCurrent_v2));

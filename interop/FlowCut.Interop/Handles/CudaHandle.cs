@@ -10,6 +10,7 @@ namespace FlowCut.Interop;
 public abstract class CudaHandle : SafeHandle
 {
     private CudaHandle? _parent;
+    private volatile bool _disposed;
 
     private protected CudaHandle(bool ownsHandle = true)
         : base(0, ownsHandle) { }
@@ -17,12 +18,12 @@ public abstract class CudaHandle : SafeHandle
     public override bool IsInvalid => handle == 0;
 
     /// <summary>The native handle, for calls that take <c>nint</c>. It is valid as long as this object is neither disposed nor collected: keep a reference.</summary>
-    /// <exception cref="ObjectDisposedException">The object was released.</exception>
+    /// <exception cref="ObjectDisposedException">The object was disposed, even if children still keep the native object alive.</exception>
     public nint Value
     {
         get
         {
-            ObjectDisposedException.ThrowIf(IsClosed, this);
+            ObjectDisposedException.ThrowIf(_disposed, this);
             return handle;
         }
     }
@@ -41,6 +42,12 @@ public abstract class CudaHandle : SafeHandle
 
     /// <returns>False: the library refused; the object is leaked or was gone with its context.</returns>
     private protected abstract bool Destroy(nint value);
+
+    protected sealed override void Dispose(bool disposing)
+    {
+        _disposed = true;
+        base.Dispose(disposing);
+    }
 
     protected sealed override bool ReleaseHandle()
     {

@@ -66,6 +66,26 @@ internal static class Require
             throw new ArgumentException($"{nameA} and {nameB} overlap in part; they have to be the same view or apart.", nameB);
     }
 
+    /// <summary>
+    /// Two views are either the very same or share no element: rows of one may lie between those of the other, as the halves of
+    /// one matrix do.
+    /// </summary>
+    public static void SameOrDisjointElements(in DeviceMatrix a, in DeviceMatrix b, [CallerArgumentExpression(nameof(a))] string nameA = "", [CallerArgumentExpression(nameof(b))] string nameB = "")
+    {
+        if (Interleave(a, b)) return;
+        SameOrDisjoint(a, b, nameA, nameB);
+    }
+
+    private static bool Interleave(in DeviceMatrix a, in DeviceMatrix b)
+    {
+        if (a.Rows <= 1 || b.Rows <= 1 || a.RowStride * a.Type.Bytes() != b.RowStride * b.Type.Bytes()) return false;
+        // within one period of the stride, each occupies one range; they must not meet, around the end of the period either
+        long period = a.RowStride * a.Type.Bytes(), lengthA = (long)a.Columns * a.Type.Bytes(), lengthB = (long)b.Columns * b.Type.Bytes();
+        var distance = (long)(((Int128)b.Pointer - a.Pointer) % period);
+        if (distance < 0) distance += period;
+        return distance >= lengthA && distance + lengthB <= period;
+    }
+
     /// <summary>True if two ranges of bytes share one.</summary>
     public static bool Overlaps(nint a, long bytesA, nint b, long bytesB) =>
         bytesA > 0 && bytesB > 0 && (ulong)a < (ulong)b + (ulong)bytesB && (ulong)b < (ulong)a + (ulong)bytesA;
@@ -76,6 +96,19 @@ internal static class Require
         if (pointer == 0) throw new ArgumentException($"{name} is not empty but its pointer is null.", name);
         if ((ulong)pointer % (uint)alignment != 0)
             throw new ArgumentException($"{name} lies at 0x{pointer:x}, which is not a multiple of {alignment} bytes.", name);
+    }
+
+    /// <summary>What keeps a norm from dividing by 0: a finite number that is not negative.</summary>
+    public static void Epsilon(float epsilon)
+    {
+        if (!(epsilon >= 0) || float.IsInfinity(epsilon)) throw new ArgumentOutOfRangeException(nameof(epsilon), epsilon, "ε is a finite number and not negative.");
+    }
+
+    /// <summary>A member of the enumeration.</summary>
+    public static void Activation(Transformer.ActivationKind activation)
+    {
+        if (activation is < Transformer.ActivationKind.None or > Transformer.ActivationKind.Silu)
+            throw new ArgumentOutOfRangeException(nameof(activation), activation, "There is no such activation.");
     }
 
     /// <summary>The product of sizes as an int, for grids and counts.</summary>

@@ -2,31 +2,42 @@
 
 #include <sys/mman.h>
 
-namespace flowcut::sim {
+namespace flowcut::sim::host {
 
 namespace {
 
 constexpr std::size_t kPage = 4096, kSlab = std::size_t{1} << 20, kSmall = std::size_t{64} << 10, kUnit = 256;
+constexpr std::size_t kReserved = std::size_t{1} << 42;
 
 std::size_t up(std::size_t value, std::size_t multiple) { return (value + multiple - 1) / multiple * multiple; }
 
 }  // namespace
 
 AddressSpace::AddressSpace() {
-  // Only addresses: pages are provided by the system when they are touched.
-  void* reserved = mmap(nullptr, kBytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  // Only addresses: no memory is taken before open(), and what is never opened faults.
+  void* reserved = mmap(nullptr, kReserved, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (reserved == MAP_FAILED) return;
-  begin_ = next_ = reinterpret_cast<std::uintptr_t>(reserved);
-  end_ = begin_ + kBytes;
+  next_ = reinterpret_cast<std::uintptr_t>(reserved);
+  end_ = next_ + kReserved;
 }
 
-std::size_t AddressSpace::round(std::size_t bytes) { return bytes < kSmall ? up(bytes, kUnit) : up(bytes, kPage); }
+bool AddressSpace::is_large(std::size_t bytes) { return bytes >= kSmall; }
 
-std::uintptr_t AddressSpace::bump(std::size_t bytes, std::size_t alignment) {
-  const std::uintptr_t at = up(next_, alignment);
-  if (begin_ == 0 || at > end_ || end_ - at < bytes) return 0;
-  next_ = at + bytes;
-  return at;
+std::size_t AddressSpace::round(std::size_t bytes) { return is_large(bytes) ? up(bytes, kPage) : up(bytes, kUnit); }
+
+void AddressSpace::open(std::uintptr_t begin, std::size_t bytes) { mprotect(reinterpret_cast<void*>(begin), up(bytes, kPage), PROT_READ | PROT_WRITE); }
+
+void AddressSpace::close(std::uintptr_t begin, std::size_t bytes) {
+  madvise(reinterpret_cast<void*>(begin), up(bytes, kPage), MADV_DONTNEED);
+  mprotect(reinterpret_cast<void*>(begin), up(bytes, kPage), PROT_NONE);
+}
+
+std::uintptr_t AddressSpace::bump(std::size_t bytes) {
+  // One page that is never opened lies between two spans.
+  if (next_ == 0 || end_ - next_ < bytes + kPage) return 0;
+  const std::uintptr_t begin = next_;
+  next_ += bytes + kPage;
+  return begin;
 }
 
 std::uintptr_t AddressSpace::take(std::size_t bytes) {
@@ -36,13 +47,11 @@ std::uintptr_t AddressSpace::take(std::size_t bytes) {
     same->second.pop_back();
     return begin;
   }
-  if (bytes >= kSmall) return bump(bytes, kPage);
+  if (is_large(bytes)) return bump(bytes);
   if (slab_end_ - slab_next_ < bytes) {
-    slab_next_ = bump(kSlab, kPage);
-    if (slab_next_ == 0) {
-      slab_end_ = 0;
-      return 0;
-    }
+    slab_next_ = slab_end_ = bump(kSlab);
+    if (slab_next_ == 0) return 0;
+    open(slab_next_, kSlab);
     slab_end_ = slab_next_ + kSlab;
   }
   const std::uintptr_t begin = slab_next_;
@@ -50,13 +59,6 @@ std::uintptr_t AddressSpace::take(std::size_t bytes) {
   return begin;
 }
 
-void AddressSpace::give(std::uintptr_t begin, std::size_t bytes) {
-  bytes = round(bytes);
-  if (bytes >= kSmall && kept_bytes_ + bytes > kKeptBytes)
-    madvise(reinterpret_cast<void*>(begin), bytes, MADV_DONTNEED);
-  else
-    kept_bytes_ += bytes;
-  free_[bytes].push_back(begin);
-}
+void AddressSpace::give(std::uintptr_t begin, std::size_t bytes) { free_[round(bytes)].push_back(begin); }
 
-}  // namespace flowcut::sim
+}  // namespace flowcut::sim::host

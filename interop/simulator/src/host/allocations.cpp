@@ -4,7 +4,7 @@
 
 #include "host/capture.hpp"
 
-namespace flowcut::sim {
+namespace flowcut::sim::host {
 
 namespace {
 
@@ -113,4 +113,4 @@ void end_allocation(Driver& driver, Allocation& allocation) {
   allocation.pool = nullptr;
 }
 
-}  // namespace flowcut::sim
+}  // namespace flowcut::sim::host

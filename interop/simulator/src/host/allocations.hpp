@@ -3,7 +3,7 @@
 
 #include "host/call.hpp"
 
-namespace flowcut::sim {
+namespace flowcut::sim::host {
 
 // What an allocation of this size takes from the device's memory.
 std::size_t charged_bytes(std::size_t size);
@@ -23,4 +23,4 @@ void end_allocation(Driver& driver, Allocation& allocation);
 // A pool that was not destroyed, or null.
 std::shared_ptr<MemoryPool> find_pool(const Driver& driver, CUmemoryPool handle);
 
-}  // namespace flowcut::sim
+}  // namespace flowcut::sim::host

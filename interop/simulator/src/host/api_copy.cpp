@@ -5,6 +5,7 @@
 #include "host/capture.hpp"
 
 using namespace flowcut::sim;
+using namespace flowcut::sim::host;
 
 namespace {
 
@@ -96,10 +97,10 @@ CUresult copy_linear(const char* entry, Plane to, Plane from, std::size_t bytes,
 Plane plane(CUmemorytype type, const void* host, CUdeviceptr device, std::size_t x, std::size_t y, std::size_t pitch, const Extent& extent) {
   if (extent.rows > 1 && (pitch < x + extent.width || pitch > 2147483647)) return {};
   if (type != CU_MEMORYTYPE_HOST && type != CU_MEMORYTYPE_DEVICE && type != CU_MEMORYTYPE_UNIFIED) return {};
-  const bool on_host = type == CU_MEMORYTYPE_HOST;
-  const std::uintptr_t base = on_host ? reinterpret_cast<std::uintptr_t>(host) : static_cast<std::uintptr_t>(device);
+  const bool is_host = type == CU_MEMORYTYPE_HOST;
+  const std::uintptr_t base = is_host ? reinterpret_cast<std::uintptr_t>(host) : static_cast<std::uintptr_t>(device);
   if (base == 0) return {};
-  return {base + y * pitch + x, pitch, on_host ? Side::Host : (type == CU_MEMORYTYPE_UNIFIED ? Side::Unified : Side::Device)};
+  return {base + y * pitch + x, pitch, is_host ? Side::Host : (type == CU_MEMORYTYPE_UNIFIED ? Side::Unified : Side::Device)};
 }
 
 template <class Element>
@@ -124,22 +125,22 @@ CUresult set(const char* entry, CUdeviceptr address, Element value, std::size_t 
   });
 }
 
-Plane host(const void* pointer) { return {reinterpret_cast<std::uintptr_t>(pointer), 0, Side::Host}; }
+Plane on_host(const void* pointer) { return {reinterpret_cast<std::uintptr_t>(pointer), 0, Side::Host}; }
 
-Plane device(CUdeviceptr pointer) { return {static_cast<std::uintptr_t>(pointer), 0, Side::Device}; }
+Plane on_device(CUdeviceptr pointer) { return {static_cast<std::uintptr_t>(pointer), 0, Side::Device}; }
 
 }  // namespace
 
 FLOWCUT_SIM_EXPORT CUresult cuMemcpyHtoDAsync_v2(CUdeviceptr to, const void* from, std::size_t bytes, CUstream stream) {
-  return copy_linear(__func__, device(to), host(from), bytes, stream);
+  return copy_linear(__func__, on_device(to), on_host(from), bytes, stream);
 }
 
 FLOWCUT_SIM_EXPORT CUresult cuMemcpyDtoHAsync_v2(void* to, CUdeviceptr from, std::size_t bytes, CUstream stream) {
-  return copy_linear(__func__, host(to), device(from), bytes, stream);
+  return copy_linear(__func__, on_host(to), on_device(from), bytes, stream);
 }
 
 FLOWCUT_SIM_EXPORT CUresult cuMemcpyDtoDAsync_v2(CUdeviceptr to, CUdeviceptr from, std::size_t bytes, CUstream stream) {
-  return copy_linear(__func__, device(to), device(from), bytes, stream);
+  return copy_linear(__func__, on_device(to), on_device(from), bytes, stream);
 }
 
 FLOWCUT_SIM_EXPORT CUresult cuMemcpy2DAsync_v2(const CUDA_MEMCPY2D* copied, CUstream stream) {

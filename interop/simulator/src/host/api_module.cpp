@@ -5,6 +5,7 @@
 #include "host/launch.hpp"
 
 using namespace flowcut::sim;
+using namespace flowcut::sim::host;
 
 namespace {
 

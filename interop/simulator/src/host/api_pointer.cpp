@@ -4,6 +4,7 @@
 #include "host/call.hpp"
 
 using namespace flowcut::sim;
+using namespace flowcut::sim::host;
 
 namespace {
 

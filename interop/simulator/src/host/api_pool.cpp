@@ -6,6 +6,7 @@
 #include "host/capture.hpp"
 
 using namespace flowcut::sim;
+using namespace flowcut::sim::host;
 
 namespace {
 

@@ -5,7 +5,7 @@
 
 #include "host/capture.hpp"
 
-namespace flowcut::sim {
+namespace flowcut::sim::host {
 
 namespace {
 
@@ -61,4 +61,4 @@ bool forbidden_by_capture(Driver& driver) {
   return forbidden;
 }
 
-}  // namespace flowcut::sim
+}  // namespace flowcut::sim::host

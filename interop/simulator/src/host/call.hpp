@@ -7,7 +7,7 @@
 #include "fault.hpp"
 #include "host/driver.hpp"
 
-namespace flowcut::sim {
+namespace flowcut::sim::host {
 
 enum class Needs {
   Nothing,  // works before cuInit
@@ -81,4 +81,4 @@ CUresult release(const char* entry, Needs needs, Body body) {
 // cuThreadExchangeStreamCaptureMode has it.
 bool forbidden_by_capture(Driver& driver);
 
-}  // namespace flowcut::sim
+}  // namespace flowcut::sim::host

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-namespace flowcut::sim {
+namespace flowcut::sim::host {
 
 CUresult not_capturing(Stream& stream) {
   if (stream.capture == nullptr) return CUDA_SUCCESS;
@@ -36,4 +36,4 @@ CUresult issue(Call& call, Stream& stream, WorkPtr work, OperationPtr* operation
   return CUDA_SUCCESS;
 }
 
-}  // namespace flowcut::sim
+}  // namespace flowcut::sim::host

@@ -5,7 +5,7 @@
 
 #include "host/call.hpp"
 
-namespace flowcut::sim {
+namespace flowcut::sim::host {
 
 // The calling thread's contexts, the current one last, and its capture mode.
 std::vector<Context*>& context_stack(Driver& driver);
@@ -20,4 +20,4 @@ CUresult not_capturing(Stream& stream);
 // The legacy default stream waits for all blocking streams, which none that captures can do.
 CUresult legacy_allowed(Driver& driver, const Stream& stream);
 
-}  // namespace flowcut::sim
+}  // namespace flowcut::sim::host

@@ -10,6 +10,7 @@
 #include "host/faults.hpp"
 
 using namespace flowcut::sim;
+using namespace flowcut::sim::host;
 
 namespace {
 

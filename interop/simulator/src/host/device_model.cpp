@@ -1,6 +1,6 @@
 #include "host/device_model.hpp"
 
-namespace flowcut::sim {
+namespace flowcut::sim::host {
 
 // Figures of the compute capabilities as the CUDA programming guide's table of technical specifications has them.
 int DeviceModel::shared_per_multiprocessor() const {
@@ -93,4 +93,4 @@ std::optional<int> DeviceModel::attribute(CUdevice_attribute which) const {
   return std::nullopt;
 }
 
-}  // namespace flowcut::sim
+}  // namespace flowcut::sim::host

@@ -7,7 +7,7 @@
 
 #include "host/cuda_abi.hpp"
 
-namespace flowcut::sim {
+namespace flowcut::sim::host {
 
 struct DeviceModel {
   int ordinal = 0;
@@ -30,4 +30,4 @@ struct DeviceModel {
   static constexpr int kMaxThreads = 1024;
 };
 
-}  // namespace flowcut::sim
+}  // namespace flowcut::sim::host

@@ -4,7 +4,7 @@
 
 #include "host/faults.hpp"
 
-namespace flowcut::sim {
+namespace flowcut::sim::host {
 
 namespace {
 
@@ -220,4 +220,4 @@ std::shared_ptr<Stream> find_stream(Driver& driver, Context& context, CUstream h
   return driver.streams.find(handle);
 }
 
-}  // namespace flowcut::sim
+}  // namespace flowcut::sim::host

@@ -14,7 +14,7 @@
 #include "host/objects.hpp"
 #include "host/report.hpp"
 
-namespace flowcut::sim {
+namespace flowcut::sim::host {
 
 inline constexpr int kMostDevices = 4;
 
@@ -83,4 +83,4 @@ std::shared_ptr<Stream> find_stream(Driver& driver, Context& context, CUstream h
 // What an operation waits for besides its stream's own order: the legacy default stream and blocking streams wait for each other.
 std::vector<OperationPtr> legacy_order(Driver& driver, const Stream& stream);
 
-}  // namespace flowcut::sim
+}  // namespace flowcut::sim::host

@@ -5,7 +5,7 @@
 
 #include "fault.hpp"
 
-namespace flowcut::sim {
+namespace flowcut::sim::host {
 
 Faults& Faults::get() {
   static Faults* const faults = new Faults;  // never destroyed: other threads may still call while the process ends
@@ -84,18 +84,22 @@ void Faults::clear() {
   objects_.clear();
 }
 
+}  // namespace flowcut::sim::host
+
+namespace flowcut::sim {
+
 int enter_call(const char* entry) noexcept {
   try {
-    return Faults::get().enter(entry);
+    return host::Faults::get().enter(entry);
   } catch (const std::exception&) {
     return 0;  // without memory to count, the call itself will say so
   }
 }
 
-void track_object(const void* handle, const char* kind, const char* entry) { Faults::get().track(handle, kind, entry); }
+void track_object(const void* handle, const char* kind, const char* entry) { host::Faults::get().track(handle, kind, entry); }
 
-bool untrack_object(const void* handle) noexcept { return Faults::get().untrack(handle); }
+bool untrack_object(const void* handle) noexcept { return host::Faults::get().untrack(handle); }
 
-bool is_tracked(const void* handle, const char* kind) noexcept { return Faults::get().tracked(handle, kind); }
+bool is_tracked(const void* handle, const char* kind) noexcept { return host::Faults::get().tracked(handle, kind); }
 
 }  // namespace flowcut::sim

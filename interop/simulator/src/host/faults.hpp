@@ -7,7 +7,7 @@
 #include <string_view>
 #include <unordered_map>
 
-namespace flowcut::sim {
+namespace flowcut::sim::host {
 
 class Faults {
  public:
@@ -43,4 +43,4 @@ class Faults {
 // "cuMemAlloc_v2" -> "cuMemAlloc": a test need not know which version of an entry point the library under test calls.
 std::string_view without_version(std::string_view entry);
 
-}  // namespace flowcut::sim
+}  // namespace flowcut::sim::host

@@ -13,7 +13,7 @@
 #define FLOWCUT_SIM_ALLOW(begin, bytes) static_cast<void>(0)
 #endif
 
-namespace flowcut::sim {
+namespace flowcut::sim::host {
 
 namespace {
 
@@ -22,7 +22,7 @@ constexpr std::uint16_t kGuard = 0x7FF9, kUnwritten = 0x7FF3, kFreed = 0x7FF5;
 
 constexpr std::size_t kAlignment = 256;
 constexpr std::size_t kLargeBytes = 64 << 10;
-constexpr std::size_t kQuarantineBytes = 64 << 20, kQuarantineBlocks = 4096;
+constexpr std::size_t kQuarantineBlocks = 1024;
 constexpr std::size_t kPatternBytes = std::size_t{256} << 20;  // of a larger allocation only this much, at both ends, gets a pattern
 
 std::size_t guard_bytes(std::size_t size) { return size < kLargeBytes ? 256 : 1024; }
@@ -89,10 +89,6 @@ std::shared_ptr<Allocation> GuardedMemory::allocate(std::size_t bytes, MemoryKin
   allocation->number = ++count_;
   allocation->span_begin = begin;
   allocation->span_bytes = span;
-  FLOWCUT_SIM_ALLOW(begin, span);
-  fill(begin, guard, kGuard);
-  fill(allocation->address + bytes, begin + span - allocation->address - bytes, kGuard);
-  FLOWCUT_SIM_FORBID(begin, span);
   allocations_.emplace(allocation->address, allocation);
   return allocation;
 }
@@ -118,8 +114,14 @@ std::shared_ptr<Allocation> GuardedMemory::adopt(void* begin, std::size_t bytes,
 }
 
 void GuardedMemory::begin_life(Allocation& allocation) {
-  FLOWCUT_SIM_ALLOW(allocation.address, allocation.size);
+  if (AddressSpace::is_large(allocation.span_bytes)) AddressSpace::open(allocation.span_begin, allocation.span_bytes);
+  FLOWCUT_SIM_ALLOW(allocation.span_begin, allocation.span_bytes);
+  const std::uintptr_t end = allocation.address + allocation.size;
+  fill(allocation.span_begin, allocation.address - allocation.span_begin, kGuard);
+  fill(end, allocation.span_begin + allocation.span_bytes - end, kGuard);
   fill_ends(allocation, kUnwritten);
+  FLOWCUT_SIM_FORBID(allocation.span_begin, allocation.address - allocation.span_begin);
+  FLOWCUT_SIM_FORBID(end, allocation.span_begin + allocation.span_bytes - end);
   allocation.life = Life::Live;
   changed_ = true;
 }
@@ -127,20 +129,23 @@ void GuardedMemory::begin_life(Allocation& allocation) {
 std::string GuardedMemory::end_life(Allocation& allocation) {
   changed_ = true;
   const std::shared_ptr<Allocation> self = allocations_.at(allocation.address);
+  const bool was_live = allocation.life == Life::Live;
+  allocation.life = Life::Freed;
   if (allocation.span_bytes == 0) {
-    allocation.life = Life::Freed;
     allocations_.erase(allocation.address);
     return {};
   }
-  std::string broken = allocation.life == Life::Live ? check_guards(allocation) : std::string();
-  allocation.life = Life::Freed;
-  FLOWCUT_SIM_ALLOW(allocation.address, allocation.size);
-  fill_ends(allocation, kFreed);
-  FLOWCUT_SIM_FORBID(allocation.span_begin, allocation.span_bytes);
+  std::string broken = was_live ? check_guards(allocation) : std::string();
+  if (AddressSpace::is_large(allocation.span_bytes)) {
+    AddressSpace::close(allocation.span_begin, allocation.span_bytes);
+  } else {
+    FLOWCUT_SIM_ALLOW(allocation.address, allocation.size);
+    fill(allocation.address, allocation.size, kFreed);
+    FLOWCUT_SIM_FORBID(allocation.span_begin, allocation.span_bytes);
+  }
   quarantine_.push_back(self);
-  quarantine_bytes_ += allocation.span_bytes;
-  while (quarantine_.size() > 1 && (quarantine_bytes_ > kQuarantineBytes || quarantine_.size() > kQuarantineBlocks)) {
-    const std::shared_ptr<Allocation> oldest = quarantine_.front();
+  if (quarantine_.size() > kQuarantineBlocks) {
+    const std::shared_ptr<Allocation> oldest = std::move(quarantine_.front());
     quarantine_.pop_front();
     evict(*oldest);
   }
@@ -149,7 +154,6 @@ std::string GuardedMemory::end_life(Allocation& allocation) {
 
 void GuardedMemory::evict(const Allocation& allocation) {
   if (std::string found = stale_write(allocation); !found.empty()) stale_.push_back(std::move(found));
-  quarantine_bytes_ -= allocation.span_bytes;
   addresses_.give(allocation.span_begin, allocation.span_bytes);
   allocations_.erase(allocation.address);
 }
@@ -191,6 +195,25 @@ std::string GuardedMemory::check_guards(const Allocation& allocation) {
   return found;
 }
 
+std::string GuardedMemory::describe(std::uintptr_t address) const {
+  const auto place = [](std::uintptr_t at, const Allocation& allocation) {
+    const std::uintptr_t end = allocation.address + allocation.size;
+    const std::string state = allocation.life == Life::Freed ? ", which was freed" : allocation.life == Life::Reserved ? ", whose stream has not reached it yet" : "";
+    if (at >= end) return std::to_string(at - end) + " bytes behind the end of " + allocation.describe() + state;
+    if (at < allocation.address) return std::to_string(allocation.address - at) + " bytes before the start of " + allocation.describe() + state;
+    return "offset " + std::to_string(at - allocation.address) + " of " + allocation.describe() + state;
+  };
+  constexpr std::uintptr_t kNear = std::uintptr_t{1} << 20;
+  const auto next = allocations_.upper_bound(address);
+  const Allocation* before = next == allocations_.begin() ? nullptr : std::prev(next)->second.get();
+  const Allocation* behind = next == allocations_.end() ? nullptr : next->second.get();
+  if (before != nullptr && address - before->address < before->size) return place(address, *before);
+  const std::uintptr_t from_before = before == nullptr ? kNear : address - (before->address + before->size);
+  const std::uintptr_t to_behind = behind == nullptr ? kNear : behind->address - address;
+  if (std::min(from_before, to_behind) >= kNear) return {};
+  return from_before <= to_behind ? place(address, *before) : place(address, *behind);
+}
+
 std::string GuardedMemory::broken_guard() {
   for (const auto& [address, allocation] : allocations_) {
     if (allocation->life != Life::Live) continue;
@@ -203,10 +226,10 @@ std::string GuardedMemory::stale_write(const Allocation& allocation) {
 #if defined(__SANITIZE_ADDRESS__)
   return {};
 #endif
-  const std::size_t checked = std::min(allocation.size, 2 * kPatternBytes);
-  const std::size_t offset = mismatch(allocation.address, checked, kFreed);
-  if (offset == checked || allocation.size > 2 * kPatternBytes) return {};
-  fill_ends(allocation, kFreed);
+  if (AddressSpace::is_large(allocation.span_bytes)) return {};  // closed: the write has faulted
+  const std::size_t offset = mismatch(allocation.address, allocation.size, kFreed);
+  if (offset == allocation.size) return {};
+  fill(allocation.address, allocation.size, kFreed);
   return "write to freed memory at offset " + std::to_string(offset) + " of " + allocation.describe();
 }
 
@@ -236,4 +259,4 @@ bool GuardedMemory::is_device_range(const void* pointer, std::size_t bytes) {
   return address < range.end && range.end - address >= bytes;
 }
 
-}  // namespace flowcut::sim
+}  // namespace flowcut::sim::host

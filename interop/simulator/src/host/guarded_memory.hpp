@@ -1,5 +1,6 @@
-// Memory of the simulated devices and pinned host memory, with what shows its misuse: guard bands before and behind every allocation, a pattern
-// in memory that was not written yet or was freed, and a quarantine that keeps freed memory from being used again soon.
+// Memory of the simulated devices and pinned host memory, with what shows its misuse: guard bands before and behind every allocation, a
+// pattern in memory that was not written yet or was freed, and a quarantine that keeps freed memory from being used again soon. Large blocks
+// are closed while they are not live, so that any use of them is a fault.
 #pragma once
 
 #include <cstddef>
@@ -13,7 +14,7 @@
 #include "host/address_space.hpp"
 #include "kernel_image.hpp"
 
-namespace flowcut::sim {
+namespace flowcut::sim::host {
 
 struct MemoryPool;
 struct Context;
@@ -61,6 +62,9 @@ class GuardedMemory final : public MemoryCheck {
   // The allocation that contains all of the range and is not freed; null if there is none.
   std::shared_ptr<Allocation> range(std::uintptr_t address, std::size_t bytes) const;
 
+  // Where an address lies: "offset 4 of allocation 3 (cuMemAlloc_v2, 1024 bytes), which was freed". Empty if nothing is near.
+  std::string describe(std::uintptr_t address) const;
+
   // The first broken guard band of a live allocation, which is then repaired, or nothing.
   std::string broken_guard();
 
@@ -86,11 +90,10 @@ class GuardedMemory final : public MemoryCheck {
   std::map<std::uintptr_t, std::shared_ptr<Allocation>> allocations_;  // by address
   std::deque<std::shared_ptr<Allocation>> quarantine_;
   std::vector<std::string> stale_;  // found when a block left the quarantine
-  std::size_t quarantine_bytes_ = 0;
   std::uint64_t count_ = 0;
   bool changed_ = true;
   int published_device_ = -1;
   std::vector<Range> ranges_;
 };
 
-}  // namespace flowcut::sim
+}  // namespace flowcut::sim::host

@@ -7,7 +7,7 @@
 #include <unordered_map>
 #include <utility>
 
-namespace flowcut::sim {
+namespace flowcut::sim::host {
 
 enum class HandleKind : std::uintptr_t { Context = 1, Stream, Event, Module, Function, Pool, Graph, GraphExec, GraphNode };
 
@@ -49,4 +49,4 @@ class Handles {
   std::unordered_map<const void*, std::shared_ptr<T>> objects_;
 };
 
-}  // namespace flowcut::sim
+}  // namespace flowcut::sim::host

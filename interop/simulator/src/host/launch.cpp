@@ -2,11 +2,12 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstdlib>
 #include <cstring>
 
 #include "host/capture.hpp"
 
-namespace flowcut::sim {
+namespace flowcut::sim::host {
 
 namespace {
 
@@ -53,6 +54,14 @@ CUresult kind_of(const std::string& message) {
   return CUDA_ERROR_LAUNCH_FAILED;
 }
 
+// What is known about the address that a message names ("... address 0x7f12...").
+std::string place_in(const Driver& driver, const std::string& message) {
+  const std::size_t mark = message.find("0x");
+  if (mark == std::string::npos) return {};
+  const std::string place = driver.memory.describe(std::strtoull(message.c_str() + mark, nullptr, 16));
+  return place.empty() ? place : " (" + place + ")";
+}
+
 }  // namespace
 
 CUresult launch(Call& call, CUfunction handle, const LaunchRequest& request) {
@@ -77,7 +86,9 @@ CUresult launch(Call& call, CUfunction handle, const LaunchRequest& request) {
     }
     LaunchReport report = execute(*kernel, config, arguments->data());
     if (report.ok) return {};
-    return {kind_of(report.message), std::move(report.message)};
+    const CUresult result = kind_of(report.message);
+    const std::lock_guard lock(driver.mutex);
+    return {result, report.message + place_in(driver, report.message)};
   };
   return issue(call, *stream, std::make_shared<Work>(Work{WorkKind::Kernel, "kernel " + function->kernel->name, run}));
 }
@@ -91,4 +102,4 @@ int blocks_per_multiprocessor(const DeviceModel& device, const Function& functio
   return blocks;
 }
 
-}  // namespace flowcut::sim
+}  // namespace flowcut::sim::host

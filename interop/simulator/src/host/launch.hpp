@@ -3,7 +3,7 @@
 
 #include "host/call.hpp"
 
-namespace flowcut::sim {
+namespace flowcut::sim::host {
 
 struct LaunchRequest {
   Dim3 grid, block;
@@ -18,4 +18,4 @@ CUresult launch(Call& call, CUfunction handle, const LaunchRequest& request);
 // Blocks of this size that fit on one multiprocessor at a time.
 int blocks_per_multiprocessor(const DeviceModel& device, const Function& function, int block_threads, std::size_t shared_bytes);
 
-}  // namespace flowcut::sim
+}  // namespace flowcut::sim::host

@@ -4,7 +4,7 @@
 #include <exception>
 #include <utility>
 
-namespace flowcut::sim {
+namespace flowcut::sim::host {
 
 namespace {
 
@@ -158,4 +158,4 @@ void Machine::execute_next(std::unique_lock<std::mutex>& lock) {
   settled_.notify_all();
 }
 
-}  // namespace flowcut::sim
+}  // namespace flowcut::sim::host

@@ -12,7 +12,7 @@
 #include "host/random.hpp"
 #include "host/work.hpp"
 
-namespace flowcut::sim {
+namespace flowcut::sim::host {
 
 class Machine {
  public:
@@ -75,4 +75,4 @@ class Machine {
   std::chrono::microseconds idle_least_{1000}, idle_most_{5000};
 };
 
-}  // namespace flowcut::sim
+}  // namespace flowcut::sim::host

@@ -13,7 +13,7 @@
 #include "host/work.hpp"
 #include "kernel_image.hpp"
 
-namespace flowcut::sim {
+namespace flowcut::sim::host {
 
 struct Stream;
 
@@ -107,4 +107,4 @@ struct MemoryPool : Owned {
   std::size_t live = 0;
 };
 
-}  // namespace flowcut::sim
+}  // namespace flowcut::sim::host

@@ -4,7 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 
-namespace flowcut::sim {
+namespace flowcut::sim::host {
 
 class Random {
  public:
@@ -24,4 +24,4 @@ class Random {
   std::uint64_t state_;
 };
 
-}  // namespace flowcut::sim
+}  // namespace flowcut::sim::host

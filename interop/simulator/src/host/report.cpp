@@ -1,6 +1,6 @@
 #include "host/report.hpp"
 
-namespace flowcut::sim {
+namespace flowcut::sim::host {
 
 void Report::add(std::vector<std::string>& list, std::string text) {
   const std::lock_guard lock(mutex_);
@@ -21,4 +21,4 @@ std::string Report::joined(const std::vector<std::string>& list) const {
   return text;
 }
 
-}  // namespace flowcut::sim
+}  // namespace flowcut::sim::host

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-namespace flowcut::sim {
+namespace flowcut::sim::host {
 
 class Report {
  public:
@@ -31,4 +31,4 @@ class Report {
   std::vector<std::string> violations_, leaks_, notes_;
 };
 
-}  // namespace flowcut::sim
+}  // namespace flowcut::sim::host

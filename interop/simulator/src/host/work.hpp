@@ -11,7 +11,7 @@
 
 #include "host/cuda_abi.hpp"
 
-namespace flowcut::sim {
+namespace flowcut::sim::host {
 
 struct Context;
 
@@ -45,4 +45,4 @@ struct Operation {
   std::chrono::steady_clock::time_point finished;
 };
 
-}  // namespace flowcut::sim
+}  // namespace flowcut::sim::host

@@ -1,10 +1,10 @@
 // y = x in another element type, [rows, columns] with row strides in elements: exact when widening, rounded to nearest
 // even when narrowing (beyond the largest number to infinity; NaN stays NaN). With equal types a strided copy.
-// A thread owns kVector columns of kRows rows. x and y do not overlap. kVector divides columns. Oracle: ConvertOracle.
+// A thread owns kVector columns of kRows rows. x and y do not overlap. kVector divides columns. Oracle: ConvertTypeOracle.
 #include "fc/rows.cuh"
-#include "config/convert.cuh"
+#include "config/convert_type.cuh"
 
-struct ConvertArgs {
+struct ConvertTypeArgs {
   const X* __restrict__ x;  // [rows, columns]
   Y* __restrict__ y;        // [rows, columns]
   long long x_stride;
@@ -13,7 +13,7 @@ struct ConvertArgs {
   int columns;
 };
 
-extern "C" __global__ void __launch_bounds__(kThreads) fc_convert(const __grid_constant__ ConvertArgs args) {
+extern "C" __global__ void __launch_bounds__(kThreads) fc_convert_type(const __grid_constant__ ConvertTypeArgs args) {
   const fc::RowTile<kThreads, kRowThreads, kVector, kRows> tile;
   if (tile.column >= args.columns) return;
 

@@ -1,0 +1,71 @@
+using System.Diagnostics;
+using Xunit;
+
+namespace FlowCut.Testing;
+
+/// <summary>
+/// Facts about CUDA and the run-time compiler, which lie beside the repository (../shared/cuda). Tests that need them are skipped
+/// where they are absent, or fail with FLOWCUT_REQUIRE_SHARED=1.
+/// </summary>
+public static class CudaReference
+{
+    private static readonly Dictionary<int, string?> Unpacked = [];
+
+    /// <summary>The folder, or null where the machine has none.</summary>
+    public static string? Folder { get; } = FindFolder();
+
+    /// <summary>A file of the folder.</summary>
+    public static string Require(string name)
+    {
+        var path = Folder is null ? null : Path.Combine(Folder, name);
+        if (path is not null && File.Exists(path)) return path;
+        Absent($"'../shared/cuda/{name}'");
+        return "";
+    }
+
+    /// <summary>A folder that holds NVRTC of a CUDA major: the one that FLOWCUT_CUDA_PATH names, or the reference's, unpacked.</summary>
+    public static string RequireNvrtc(int major = 13)
+    {
+        if (FindNvrtc(major) is { } folder) return folder;
+        Absent($"NVRTC {major}");
+        return "";
+    }
+
+    /// <summary>As <see cref="RequireNvrtc"/>, or null where there is none.</summary>
+    public static string? FindNvrtc(int major = 13)
+    {
+        var named = Environment.GetEnvironmentVariable("FLOWCUT_CUDA_PATH");
+        var name = OperatingSystem.IsWindows() ? $"nvrtc64_{major}0_0.dll" : $"libnvrtc.so.{major}";
+        if (named is not null && File.Exists(Path.Combine(named, name))) return named;
+        lock (Unpacked)
+        {
+            if (!Unpacked.TryGetValue(major, out var folder)) Unpacked[major] = folder = Unpack(major);
+            return folder;
+        }
+    }
+
+    private static string? Unpack(int major)
+    {
+        if (Folder is null || OperatingSystem.IsWindows() || !File.Exists(Path.Combine(Folder, $"nvrtc-{major}.tar.xz"))) return null;
+        var start = new ProcessStartInfo("bash") { RedirectStandardOutput = true };
+        start.ArgumentList.Add(Path.Combine(Folder, "unpack-nvrtc"));
+        start.ArgumentList.Add(major.ToString(System.Globalization.CultureInfo.InvariantCulture));
+        using var process = Process.Start(start)!;
+        var folder = process.StandardOutput.ReadToEnd().Trim();
+        process.WaitForExit();
+        return process.ExitCode == 0 ? folder : throw new InvalidOperationException($"unpack-nvrtc {major} ended with {process.ExitCode}.");
+    }
+
+    private static void Absent(string what)
+    {
+        Assert.SkipWhen(Environment.GetEnvironmentVariable("FLOWCUT_REQUIRE_SHARED") != "1", $"{what} is not on this machine");
+        throw new FileNotFoundException($"FLOWCUT_REQUIRE_SHARED=1, but {what} is not on this machine.");
+    }
+
+    private static string? FindFolder()
+    {
+        var shared = Environment.GetEnvironmentVariable("FLOWCUT_SHARED") ?? Path.Combine(Path.GetDirectoryName(Goldens.Repository)!, "shared");
+        var path = Path.Combine(shared, "cuda");
+        return Directory.Exists(path) ? path : null;
+    }
+}
