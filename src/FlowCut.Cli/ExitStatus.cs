@@ -1,3 +1,4 @@
+using FlowCut.Kernels;
 using FlowCut.Models;
 
 namespace FlowCut.Cli;
@@ -40,7 +41,7 @@ internal static class ExitStatus
 
     private static string Describe(Exception e) => e switch
     {
-        InputException or OutputPathException or OutputFailedException or DeviceNotAvailableException or ComputationException => e.Message,
+        InputException or OutputPathException or OutputFailedException or DeviceNotAvailableException or DeviceOutOfMemoryException or ComputationException => e.Message,
         // named files have exceptions of their own, so this is a stream that the command was given
         IOException => $"standard output or input failed: {e.Message}",
         OutOfMemoryException => $"out of memory: {e.Message}",

@@ -12,6 +12,9 @@ public abstract class Backend : IDisposable
     /// <summary>As on the command line: cpu, cuda:0, sim.</summary>
     public abstract string Name { get; }
 
+    /// <summary>What activations and the KV cache are stored as: Float32, Float16 or BFloat16.</summary>
+    public abstract StoredType ActivationType { get; }
+
     // Memory -------------------------------------------------------------------------------------------------------
 
     /// <summary>Zeroed. Throws <see cref="OutOfMemoryException"/> with the size asked for.</summary>

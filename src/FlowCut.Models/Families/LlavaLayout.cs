@@ -23,6 +23,9 @@ internal sealed class LlavaLayout
     /// <summary>Everything, under the names of <see cref="LlavaTensorNames"/>.</summary>
     public required Checkpoint Checkpoint { get; init; }
 
+    /// <summary>What the language model's weights are stored as.</summary>
+    public StoredType WeightType => Checkpoint.Get(LlavaFamily.LanguagePrefix + "model.embed_tokens.weight").Type;
+
     /// <summary>Hugging Face's: one folder, everything inside.</summary>
     public static LlavaLayout HuggingFace(string folder, JsonSection config)
     {

@@ -46,6 +46,8 @@ public sealed class CpuBackend : Backend
 
     public override string Name => "cpu";
 
+    public override StoredType ActivationType => StoredType.Float32;
+
     /// <summary>Threads that compute, the calling one included.</summary>
     public int Workers => _pool.Workers;
 

@@ -78,16 +78,9 @@ internal sealed unsafe class CudaWeights(KernelContext kernels, DeviceMemoryPool
         return rounded.SliceColumns(checked((int)vector.Offset), vector.Columns);
     }
 
-    /// <summary>Gives back what only loading needed.</summary>
-    public void EndLoading()
-    {
-        _piece?.Dispose();
-        _piece = null;
-    }
-
     public void Dispose()
     {
-        EndLoading();
+        _piece?.Dispose();
         foreach (var vector in _vectors) vector.Dispose();
         foreach (var memory in _memory) memory.Dispose();
     }
