@@ -3,11 +3,11 @@
 // place, the key on its way into its cache, the value is copied beside it.
 // query [rows, heads·kHeadSize], key, value [rows, kv heads·kHeadSize], caches [cache rows, kv heads·kHeadSize], at strides;
 // row r goes to cache row cache_rows[r], or r without that table; a negative one is not written.
-// positions [axes, position_stride], inverse_frequencies [kHeadSize/2] fp32. Pairs i < axis_ends[0] use axis 0, those below
-// axis_ends[1] axis 1, the others axis 2: one axis for text, two for Qwen's vision encoder (kHeadSize/4 pairs each, whose
+// positions [axes, position_stride], inverse_frequencies [kHeadSize/2] fp32. Pairs below first_axis_end use axis 0,
+// those below second_axis_end axis 1, the others axis 2: one axis for text, two for Qwen's vision encoder (kHeadSize/4 pairs each, whose
 // frequencies the caller repeats), three for M-RoPE.
 // A block computes the angles of one row once and turns every gridDim.y-th head of it. Arithmetic in fp32, sine and cosine
-// to 1 ulp. A cache may be the key's or value's own memory if no table moves the rows. Oracle: RotaryOracle.
+// to 2 ulp. A cache may be the key's or value's own memory if no table moves the rows. Oracle: RotaryOracle.
 #include "config/rotary_append.cuh"
 #include "fc/math.cuh"
 #include "fc/types.cuh"
@@ -43,7 +43,8 @@ struct RotaryAppendArgs {
   long long position_stride;
   int heads;
   int key_value_heads;
-  int axis_ends[2];
+  int first_axis_end;
+  int second_axis_end;
 };
 
 /// Turns kWidth pairs of a head, from column i on.
@@ -73,7 +74,7 @@ extern "C" __global__ void __launch_bounds__(kThreads) fc_rotary_append(const __
   auto& shared = fc::dynamic_shared<Storage>();
   const int row = blockIdx.x;
   for (int i = threadIdx.x; i < kHalf; i += kThreads) {
-    const int axis = i < args.axis_ends[0] ? 0 : i < args.axis_ends[1] ? 1 : 2;
+    const int axis = i < args.first_axis_end ? 0 : i < args.second_axis_end ? 1 : 2;
     const float position = static_cast<float>(args.positions[axis * args.position_stride + row]);
     fc::sine_cosine(position * args.inverse_frequencies[i], shared.sines[i], shared.cosines[i]);
   }

@@ -25,7 +25,7 @@ __device__ __forceinline__ float gelu_tanh(float x) {
 /// x·sigmoid(x), also called swish.
 __device__ __forceinline__ float silu(float x) { return x * sigmoid(x); }
 
-/// Sine and cosine of an angle in radians within about 1 ulp, also far from 0: the angle is reduced to a quarter turn in
+/// Sine and cosine of an angle in radians within 2 ulp, also far from 0: the angle is reduced to a quarter turn in
 /// double precision (π/2 as a sum of 33 bits, whose multiples below 2^20 are exact, and the rest), then Taylor's series.
 __device__ __forceinline__ void sine_cosine(float angle, float& sine, float& cosine) {
   const double turns = rint(static_cast<double>(angle) * 0.63661977236758134);

@@ -18,7 +18,7 @@ struct alignas(128) SharedTile {
   Pack<Elem> chunks[kTileRows * kChunks];
 
   __device__ __forceinline__ Pack<Elem>* chunk(int row, int index) {
-    return &chunks[row * kChunks + (index ^ row / (8 / kPermuted) % kPermuted)];
+    return &chunks[row * kChunks + index / kPermuted * kPermuted + (index % kPermuted ^ row / (8 / kPermuted) % kPermuted)];
   }
 };
 

@@ -83,16 +83,16 @@ FLOWCUT_SIM_EXPORT CUresult cuModuleGetFunction(CUfunction* handle, CUmodule mod
   });
 }
 
-// The size of a variable is not part of an image: it is reported as 0.
 FLOWCUT_SIM_EXPORT CUresult cuModuleGetGlobal_v2(CUdeviceptr* pointer, std::size_t* bytes, CUmodule handle, const char* name) {
   return call(__func__, Needs::Context, [&](Call& now) {
     const auto module = now.driver.modules.find(handle);
     if (module == nullptr) return CUDA_ERROR_INVALID_HANDLE;
     if (name == nullptr || (pointer == nullptr && bytes == nullptr)) return CUDA_ERROR_INVALID_VALUE;
-    void* found = module->image->find_global(name);
+    std::size_t size = 0;
+    void* found = module->image->find_global(name, &size);
     if (found == nullptr) return CUDA_ERROR_NOT_FOUND;
     if (pointer != nullptr) *pointer = reinterpret_cast<CUdeviceptr>(found);
-    if (bytes != nullptr) *bytes = 0;
+    if (bytes != nullptr) *bytes = size;
     return CUDA_SUCCESS;
   });
 }

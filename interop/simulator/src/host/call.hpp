@@ -5,6 +5,7 @@
 #include <new>
 
 #include "fault.hpp"
+#include "host/cuda_api.hpp"
 #include "host/driver.hpp"
 
 namespace flowcut::sim::host {

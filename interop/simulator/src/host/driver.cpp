@@ -12,6 +12,9 @@ constexpr std::size_t kPoolGranularity = std::size_t{2} << 20;
 
 std::size_t up(std::size_t value, std::size_t multiple) { return (value + multiple - 1) / multiple * multiple; }
 
+// The device side's entry points are counted from the first call on.
+__attribute__((constructor)) void make_driver() { Driver::get(); }
+
 // Work that still runs when the process ends would use what is being destroyed.
 __attribute__((destructor)) void stop_machine() { Driver::get().machine.stop(); }
 
@@ -177,6 +180,7 @@ std::string Driver::leaks_of(const Context* context) const {
 
 std::string Driver::leaks() const {
   std::string text = report.leaks() + leaks_of(nullptr) + Faults::get().live_objects();
+  if (const std::size_t programs = live_programs(); programs != 0) text += std::to_string(programs) + " programs from nvrtcCreateProgram\n";
   for (const Device& device : devices)
     if (device.context->active())
       text += "primary context of device " + std::to_string(device.model.ordinal) + " from cuDevicePrimaryCtxRetain (" + std::to_string(device.context->references) + " references)\n";
