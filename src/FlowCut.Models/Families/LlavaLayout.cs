@@ -124,10 +124,14 @@ internal sealed class LlavaLayout
 
     private static ClipPreprocessor ReadPreprocessor(string folder, ClipConfig vision)
     {
-        var preprocessor = ClipPreprocessor.Load(Path.Combine(folder, "preprocessor_config.json"));
+        var file = Path.Combine(folder, "preprocessor_config.json");
+        // newer folders keep the settings of all their processors in one file
+        var newer = Path.Combine(folder, "processor_config.json");
+        if (!File.Exists(file) && File.Exists(newer) && JsonSection.Read(newer).IsObject(ClipPreprocessor.ProcessorSection)) file = newer;
+        var preprocessor = ClipPreprocessor.Load(file);
         return preprocessor.Size == vision.ImageSize
             ? preprocessor
-            : throw new ModelFormatException(Path.Combine(folder, "preprocessor_config.json"), $"makes pictures of {preprocessor.Size} pixels, the vision tower takes {vision.ImageSize}");
+            : throw new ModelFormatException(file, $"makes pictures of {preprocessor.Size} pixels, the vision tower takes {vision.ImageSize}");
     }
 
     private static int SingleLayer(JsonSection config, string key)
