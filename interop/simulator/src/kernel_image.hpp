@@ -53,6 +53,7 @@ class KernelImage {
  private:
   KernelImage() = default;
   void* library_ = nullptr;
+  int descriptor_ = -1;  // of the memory file, open as long as the library is loaded
   std::vector<KernelEntry> entries_;
 };
 

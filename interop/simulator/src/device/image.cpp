@@ -9,6 +9,7 @@
 #include <link.h>
 #include <sys/mman.h>
 #include <unistd.h>
+#include <utility>
 
 namespace flowcut::sim {
 namespace {
@@ -35,6 +36,7 @@ class MemoryFile {
   MemoryFile& operator=(const MemoryFile&) = delete;
   std::string path() const { return "/proc/self/fd/" + std::to_string(descriptor_); }
   bool ok() const { return descriptor_ >= 0; }
+  int release() { return std::exchange(descriptor_, -1); }
 
  private:
   int descriptor_;
@@ -46,7 +48,7 @@ std::unique_ptr<KernelImage> KernelImage::load(const void* image, std::size_t si
   const auto* const bytes = static_cast<const unsigned char*>(image);
   if (!check_image(bytes, size, error)) return nullptr;
   const ImageHeader header = read_image_header(bytes);
-  const MemoryFile file(bytes + sizeof(ImageHeader), header.payload_bytes);
+  MemoryFile file(bytes + sizeof(ImageHeader), header.payload_bytes);
   if (!file.ok()) {
     error = "no memory file for the image";
     return nullptr;
@@ -57,6 +59,8 @@ std::unique_ptr<KernelImage> KernelImage::load(const void* image, std::size_t si
     error = dlerror();
     return nullptr;
   }
+  // dlopen knows loaded libraries by their path, so another image must not get this one's number while it is loaded.
+  result->descriptor_ = file.release();
   const auto* const table = static_cast<const flowcut_sim::ImageTable*>(dlsym(result->library_, "flowcut_sim_image"));
   if (table == nullptr || table->version != flowcut_sim::kApiVersion) {
     error = "the image was made by another version of the simulator";
@@ -72,6 +76,7 @@ std::unique_ptr<KernelImage> KernelImage::load(const void* image, std::size_t si
 
 KernelImage::~KernelImage() {
   if (library_ != nullptr) dlclose(library_);
+  if (descriptor_ >= 0) close(descriptor_);
 }
 
 const KernelEntry* KernelImage::find(std::string_view name) const {
