@@ -22,7 +22,7 @@ constexpr std::uint16_t kGuard = 0x7FF9, kUnwritten = 0x7FF3, kFreed = 0x7FF5;
 
 constexpr std::size_t kAlignment = 256;
 constexpr std::size_t kLargeBytes = 64 << 10;
-constexpr std::size_t kQuarantineBlocks = 1024;
+constexpr std::size_t kQuarantineBlocks = 1024, kQuarantineBytes = std::size_t{192} << 20;
 constexpr std::size_t kPatternBytes = std::size_t{256} << 20;  // of a larger allocation only this much, at both ends, gets a pattern
 
 std::size_t guard_bytes(std::size_t size) { return size < kLargeBytes ? 256 : 1024; }
@@ -144,7 +144,8 @@ std::string GuardedMemory::end_life(Allocation& allocation) {
     FLOWCUT_SIM_FORBID(allocation.span_begin, allocation.span_bytes);
   }
   quarantine_.push_back(self);
-  if (quarantine_.size() > kQuarantineBlocks) {
+  quarantine_bytes_ += allocation.span_bytes;
+  while (quarantine_.size() > 1 && (quarantine_.size() > kQuarantineBlocks || quarantine_bytes_ > kQuarantineBytes)) {
     const std::shared_ptr<Allocation> oldest = std::move(quarantine_.front());
     quarantine_.pop_front();
     evict(*oldest);
@@ -154,6 +155,7 @@ std::string GuardedMemory::end_life(Allocation& allocation) {
 
 void GuardedMemory::evict(const Allocation& allocation) {
   if (std::string found = stale_write(allocation); !found.empty()) stale_.push_back(std::move(found));
+  quarantine_bytes_ -= allocation.span_bytes;
   addresses_.give(allocation.span_begin, allocation.span_bytes);
   allocations_.erase(allocation.address);
 }

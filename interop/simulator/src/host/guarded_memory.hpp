@@ -90,6 +90,7 @@ class GuardedMemory final : public MemoryCheck {
   std::map<std::uintptr_t, std::shared_ptr<Allocation>> allocations_;  // by address
   std::deque<std::shared_ptr<Allocation>> quarantine_;
   std::vector<std::string> stale_;  // found when a block left the quarantine
+  std::size_t quarantine_bytes_ = 0;
   std::uint64_t count_ = 0;
   bool changed_ = true;
   int published_device_ = -1;

@@ -101,15 +101,15 @@ void pools() {
 // A loop that never synchronises must not run out of memory, as freed memory can be used again in stream order.
 void reuse_in_order() {
   flowcutSimReset(1);
-  flowcutSimSetDevice(0, 9, 0, 64 * kMebi, nullptr);
+  flowcutSimSetDevice(0, 9, 0, 8 * kMebi, nullptr);
   CUcontext context = nullptr;
   ok(cuDevicePrimaryCtxRetain(&context, 0));
   ok(cuCtxSetCurrent(context));
   const CUstream stream = make_stream();
   for (int i = 0; i < 20; ++i) {
     CUdeviceptr memory = 0;
-    ok(cuMemAllocAsync(&memory, 20 * kMebi, stream));
-    ok(cuMemsetD8Async(memory, 1, 20 * kMebi, stream));
+    ok(cuMemAllocAsync(&memory, kMebi, stream));
+    ok(cuMemsetD8Async(memory, 1, kMebi, stream));
     ok(cuMemFreeAsync(memory, stream));
   }
   ok(cuStreamSynchronize(stream));
