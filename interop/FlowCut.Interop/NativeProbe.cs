@@ -7,14 +7,14 @@ internal static class NativeProbe
     {
         var devices = new List<DeviceReport>();
         var driver = OfDriver(cuda, devices);
-        var nvrtc = Of(NativeLibraryKind.Nvrtc, () => cuda.Nvrtc, api => (api.Library, api.Version().ToString(), api.MissingEntryPoints));
-        var cublasLt = Of(NativeLibraryKind.CublasLt, () => cuda.CublasLt, api => (api.Library, api.GetVersion().ToString(), api.MissingEntryPoints));
+        var nvrtc = Of(NativeLibraryKind.Nvrtc, () => cuda.Nvrtc, api => api.Library, api => api.MissingEntryPoints, api => api.Version().ToString());
+        var cublasLt = Of(NativeLibraryKind.CublasLt, () => cuda.CublasLt, api => api.Library, api => api.MissingEntryPoints, api => api.GetVersion().ToString());
         return new ProbeReport(cuda.Origin, driver, nvrtc, cublasLt, devices);
     }
 
     private static LibraryReport OfDriver(NativeCuda cuda, List<DeviceReport> devices)
     {
-        var report = Of(NativeLibraryKind.Driver, cuda.LoadDriver, api => (api.Library, DriverVersion(api), api.MissingEntryPoints));
+        var report = Of(NativeLibraryKind.Driver, cuda.LoadDriver, api => api.Library, api => api.MissingEntryPoints, DriverVersion);
         if (report.Problem is not null) return report;
         try
         {
@@ -22,13 +22,14 @@ internal static class NativeProbe
             for (var ordinal = 0; ordinal < driver.DeviceGetCount(); ordinal++) devices.Add(OfDevice(driver, ordinal));
             return devices.Count > 0 ? report : report with { Problem = new CudaException(CudaResult.NoDevice, "cuDeviceGetCount").Message };
         }
-        catch (NativeCudaException e)
+        catch (Exception e) when (IsAnswer(e))
         {
             return report with { Problem = e.Message };
         }
     }
 
-    private static LibraryReport Of<TApi>(NativeLibraryKind kind, Func<TApi> load, Func<TApi, (LoadedLibrary Library, string Version, IReadOnlyList<string> Missing)> describe)
+    private static LibraryReport Of<TApi>(
+        NativeLibraryKind kind, Func<TApi> load, Func<TApi, LoadedLibrary> library, Func<TApi, IReadOnlyList<string>> missing, Func<TApi, string> version)
     {
         TApi api;
         try
@@ -44,9 +45,19 @@ internal static class NativeProbe
             return new LibraryReport(kind.DisplayName(), null, null, [], [], e.Message);
         }
 
-        var (library, version, missing) = describe(api);
-        return new LibraryReport(kind.DisplayName(), library.Path, version, library.Attempts, missing, null);
+        var report = new LibraryReport(kind.DisplayName(), library(api).Path, null, library(api).Attempts, missing(api), null);
+        try
+        {
+            return report with { Version = version(api) };
+        }
+        catch (Exception e) when (IsAnswer(e))
+        {
+            return report with { Problem = e.Message };
+        }
     }
+
+    /// <summary>What a library that is broken, or not what it says, makes of a question.</summary>
+    private static bool IsAnswer(Exception e) => e is NativeCudaException or ArgumentException or OverflowException;
 
     private static DeviceReport OfDevice(DriverApi driver, int ordinal)
     {

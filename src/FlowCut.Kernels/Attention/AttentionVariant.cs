@@ -14,7 +14,7 @@ internal readonly record struct AttentionVariant(ElementType Type, int HeadSize,
     private const int SingleThreads = 128;
 
     /// <summary>Head sizes of the models this library knows.</summary>
-    public static readonly int[] HeadSizes = [32, 64, 72, 80, 96, 128];
+    public static readonly int[] HeadSizes = [64, 72, 80, 96, 128];
 
     public static readonly bool[] Either = [true, false];
 
@@ -42,7 +42,7 @@ internal readonly record struct AttentionVariant(ElementType Type, int HeadSize,
     public static AttentionVariant Plan(ElementType type, int headSize, bool vector, int maxRows, int heads, int sequences, DeviceInfo device)
     {
         if (type == ElementType.Float32) return new AttentionVariant(type, headSize, false, default);
-        var roomy = IsRoomy(device);
+        var roomy = vector && IsRoomy(device);
         var large = AttentionTile.Large(PaddedSize(headSize), roomy);
         var blocks = (long)GridSize.Blocks(maxRows, large.Rows) * heads * sequences;
         var tile = vector && blocks >= 2L * device.Multiprocessors ? large : AttentionTile.Small(PaddedSize(headSize), roomy);
@@ -50,19 +50,18 @@ internal readonly record struct AttentionVariant(ElementType Type, int HeadSize,
     }
 
     /// <summary>What <see cref="Plan"/> may choose for the head sizes of known models.</summary>
-    public static IEnumerable<AttentionVariant> All()
+    public static IEnumerable<AttentionVariant> All() => HeadSizes.SelectMany(OfSize).Distinct();
+
+    private static IEnumerable<AttentionVariant> OfSize(int size)
     {
-        foreach (var size in HeadSizes)
+        yield return new AttentionVariant(ElementType.Float32, size, false, default);
+        foreach (var type in s_short)
         {
-            yield return new AttentionVariant(ElementType.Float32, size, false, default);
-            foreach (var type in s_short)
+            yield return new AttentionVariant(type, size, false, AttentionTile.Small(PaddedSize(size), false));
+            foreach (var roomy in Either)
             {
-                foreach (var roomy in Either)
-                {
-                    yield return new AttentionVariant(type, size, true, AttentionTile.Small(PaddedSize(size), roomy));
-                    yield return new AttentionVariant(type, size, false, AttentionTile.Small(PaddedSize(size), roomy));
-                    yield return new AttentionVariant(type, size, true, AttentionTile.Large(PaddedSize(size), roomy));
-                }
+                yield return new AttentionVariant(type, size, true, AttentionTile.Small(PaddedSize(size), roomy));
+                yield return new AttentionVariant(type, size, true, AttentionTile.Large(PaddedSize(size), roomy));
             }
         }
     }

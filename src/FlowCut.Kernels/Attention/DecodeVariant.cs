@@ -16,6 +16,8 @@ internal readonly record struct DecodeVariant(ElementType Type, int HeadSize, in
     private const int MaxGroup = 8;
     private const int BlocksPerMultiprocessor = 3;
 
+    private static readonly int[] s_headSizes = [64, 96, 128], s_groups = [1, 2, 4, 6, 7, 8];
+
     public string Source => "attention/decode_attention.cu";
 
     public string Entry => "fc_decode_attention";
@@ -57,14 +59,14 @@ internal readonly record struct DecodeVariant(ElementType Type, int HeadSize, in
         return (int)Math.Clamp(wanted, 1, Math.Max(1, most));
     }
 
-    /// <summary>What plans may choose for the head sizes of known models.</summary>
+    /// <summary>What plans choose for known language models.</summary>
     public static IEnumerable<DecodeVariant> All()
     {
         foreach (var type in Enum.GetValues<ElementType>())
         {
-            foreach (var size in AttentionVariant.HeadSizes)
+            foreach (var size in s_headSizes)
             {
-                for (var group = 1; group <= MaxGroup; group++) yield return new DecodeVariant(type, size, group, true);
+                foreach (var group in s_groups) yield return new DecodeVariant(type, size, group, true);
                 yield return new DecodeVariant(type, size, 1, false);
             }
         }

@@ -1,4 +1,3 @@
-using System.Numerics;
 using FlowCut.Kernels.Compilation;
 
 namespace FlowCut.Kernels;
@@ -11,14 +10,8 @@ internal readonly record struct RowTile(int Vector, int RowThreads, int Rows)
 {
     public const int Threads = 128;
 
-    /// <summary>Access widths and row threads that <see cref="Of"/> may choose for elements of at most this size.</summary>
-    public static IEnumerable<RowTile> All(int rows, int largestElement)
-    {
-        foreach (var vector in new[] { 16 / largestElement, 1 })
-        {
-            foreach (var rowThreads in new[] { 1, 32, Threads }) yield return new RowTile(vector, rowThreads, rows);
-        }
-    }
+    /// <summary>The tile of long rows, in accesses of 16 bytes of the widest element or one by one.</summary>
+    public static RowTile Long(int rows, ElementType? widest) => new(widest is { } type ? 16 / type.Bytes() : 1, Threads, rows);
 
     /// <summary>The widest access that all views allow; the fewest row threads that cover a row, in coarse steps, so that there are few variants.</summary>
     /// <param name="columns">Of the result.</param>
@@ -55,7 +48,4 @@ internal readonly record struct RowTile(int Vector, int RowThreads, int Rows)
 
     public void WriteConfig(ConfigWriter config) =>
         config.Constant("kVector", Vector).Constant("kThreads", Threads).Constant("kRowThreads", RowThreads).Constant("kRows", Rows);
-
-    /// <summary>The smallest power of two that is not below <paramref name="value"/>.</summary>
-    public static int PowerOfTwo(int value) => (int)BitOperations.RoundUpToPowerOf2((uint)Math.Max(value, 1));
 }

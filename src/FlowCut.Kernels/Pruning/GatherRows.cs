@@ -57,11 +57,12 @@ public static class GatherRows
         var units = rowBytes / unit;
         return new GatherRowsVariant(unit, new RowTile(1, units <= 1 ? 1 : units <= 32 ? 32 : RowTile.Threads, RowsOfThread));
     }
-
+    /// <summary>For reports and compile tests: long rows of every unit, and single values.</summary>
     internal static IEnumerable<GatherRowsVariant> Variants =>
-        from unit in s_units
-        from tile in RowTile.All(RowsOfThread, 16)
-        select new GatherRowsVariant(unit, tile);
+    [
+        .. from unit in s_units select new GatherRowsVariant(unit, RowTile.Long(RowsOfThread, null)),
+        new GatherRowsVariant(4, new RowTile(1, 1, RowsOfThread)),
+    ];
 
     private static void Run(KernelContext kernels, ByteRows x, in DeviceArray<int> rows, in DeviceArray<int> rowCount, ByteRows y, int count, long rowBytes, CudaStream stream)
     {

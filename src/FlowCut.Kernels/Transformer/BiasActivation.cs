@@ -57,15 +57,20 @@ public static class BiasActivation
         return new BiasActivationVariant(x.Type, types.Bias, types.Residual, y.Type, activation, RowTile.Of(x.Columns, RowsOfThread, x, bias, residual, y));
     }
 
-    /// <summary>Every function in the types that the models use: one type throughout, or an fp32 bias and residual stream around 16-bit products.</summary>
-    internal static IEnumerable<BiasActivationVariant> Variants =>
-        from type in Enum.GetValues<ElementType>()
-        from activation in Enum.GetValues<ActivationKind>()
-        from wide in type == ElementType.Float32 ? [type] : new[] { type, ElementType.Float32 }
-        from tile in RowTile.All(RowsOfThread, wide.Bytes())
-        where tile.RowThreads == RowTile.Threads
-        from y in wide == type ? [type] : new[] { type, wide }
-        select new BiasActivationVariant(type, wide, wide, y, activation, tile);
+    /// <summary>For reports and compile tests: every function on fp16, the other types with CLIP's, an fp32 residual stream, and single elements.</summary>
+    internal static IEnumerable<BiasActivationVariant> Variants
+    {
+        get
+        {
+            const ElementType Single = ElementType.Float32, Half = ElementType.Float16, BFloat = ElementType.BFloat16;
+            foreach (var activation in Enum.GetValues<ActivationKind>())
+                yield return new BiasActivationVariant(Half, Half, Half, Half, activation, RowTile.Long(RowsOfThread, Half));
+            foreach (var type in new[] { Single, BFloat })
+                yield return new BiasActivationVariant(type, type, type, type, ActivationKind.QuickGelu, RowTile.Long(RowsOfThread, type));
+            yield return new BiasActivationVariant(Half, Single, Single, Single, ActivationKind.None, RowTile.Long(RowsOfThread, Single));
+            yield return new BiasActivationVariant(Half, Half, Half, Half, ActivationKind.QuickGelu, RowTile.Long(RowsOfThread, null));
+        }
+    }
 }
 
 internal readonly record struct BiasActivationVariant(ElementType X, ElementType Bias, ElementType Residual, ElementType Y, ActivationKind Activation, RowTile Tile) : IKernelVariant<BiasActivationVariant>

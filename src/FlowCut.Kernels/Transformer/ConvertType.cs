@@ -31,12 +31,14 @@ public static class ConvertType
     }
 
     internal static ConvertTypeVariant Plan(in DeviceMatrix x, in DeviceMatrix y) => new(x.Type, y.Type, RowTile.Of(x.Columns, RowsOfThread, x, y));
-
+    /// <summary>For reports and compile tests: every pair of types, and single elements.</summary>
     internal static IEnumerable<ConvertTypeVariant> Variants =>
-        from x in Enum.GetValues<ElementType>()
-        from y in Enum.GetValues<ElementType>()
-        from tile in RowTile.All(RowsOfThread, Math.Max(x.Bytes(), y.Bytes()))
-        select new ConvertTypeVariant(x, y, tile);
+    [
+        .. from x in Enum.GetValues<ElementType>()
+           from y in Enum.GetValues<ElementType>()
+           select new ConvertTypeVariant(x, y, RowTile.Long(RowsOfThread, x.Bytes() > y.Bytes() ? x : y)),
+        new ConvertTypeVariant(ElementType.Float32, ElementType.Float16, RowTile.Long(RowsOfThread, null)),
+    ];
 }
 
 internal readonly record struct ConvertTypeVariant(ElementType X, ElementType Y, RowTile Tile) : IKernelVariant<ConvertTypeVariant>

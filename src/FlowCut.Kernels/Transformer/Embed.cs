@@ -50,13 +50,13 @@ public static class Embed
     /// <summary>What a launch compiles. Visual rows that are left out are an empty view.</summary>
     internal static EmbedVariant Plan(in DeviceMatrix tokens, in DeviceMatrix visual, in DeviceMatrix y) =>
         new(tokens.Type, visual.IsEmpty ? tokens.Type : visual.Type, y.Type, RowTile.Of(y.Columns, RowsOfThread, tokens, visual, y));
-
+    /// <summary>For reports and compile tests: every type, an fp32 residual stream, and single elements.</summary>
     internal static IEnumerable<EmbedVariant> Variants =>
-        from type in Enum.GetValues<ElementType>()
-        from y in type == ElementType.Float32 ? [type] : new[] { type, ElementType.Float32 }
-        from tile in RowTile.All(RowsOfThread, y.Bytes())
-        where tile.RowThreads == RowTile.Threads
-        select new EmbedVariant(type, type, y, tile);
+    [
+        .. from type in Enum.GetValues<ElementType>() select new EmbedVariant(type, type, type, RowTile.Long(RowsOfThread, type)),
+        new EmbedVariant(ElementType.Float16, ElementType.Float16, ElementType.Float32, RowTile.Long(RowsOfThread, ElementType.Float32)),
+        new EmbedVariant(ElementType.Float16, ElementType.Float16, ElementType.Float16, RowTile.Long(RowsOfThread, null)),
+    ];
 }
 
 internal readonly record struct EmbedVariant(ElementType Token, ElementType Visual, ElementType Y, RowTile Tile) : IKernelVariant<EmbedVariant>

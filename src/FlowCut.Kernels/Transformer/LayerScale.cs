@@ -44,13 +44,13 @@ public static class LayerScale
 
     internal static LayerScaleVariant Plan(in DeviceMatrix y, in DeviceMatrix gamma, in DeviceMatrix x) =>
         new(x.Type, y.Type, gamma.Type, RowTile.Of(x.Columns, RowsOfThread, y, gamma, x));
-
+    /// <summary>For reports and compile tests: every type, an fp32 residual stream, and single elements.</summary>
     internal static IEnumerable<LayerScaleVariant> Variants =>
-        from type in Enum.GetValues<ElementType>()
-        from wide in type == ElementType.Float32 ? [type] : new[] { type, ElementType.Float32 }
-        from tile in RowTile.All(RowsOfThread, wide.Bytes())
-        where tile.RowThreads == RowTile.Threads
-        select new LayerScaleVariant(wide, type, wide, tile);
+    [
+        .. from type in Enum.GetValues<ElementType>() select new LayerScaleVariant(type, type, type, RowTile.Long(RowsOfThread, type)),
+        new LayerScaleVariant(ElementType.Float32, ElementType.Float16, ElementType.Float32, RowTile.Long(RowsOfThread, ElementType.Float32)),
+        new LayerScaleVariant(ElementType.Float16, ElementType.Float16, ElementType.Float16, RowTile.Long(RowsOfThread, null)),
+    ];
 }
 
 internal readonly record struct LayerScaleVariant(ElementType X, ElementType Y, ElementType Gamma, RowTile Tile) : IKernelVariant<LayerScaleVariant>

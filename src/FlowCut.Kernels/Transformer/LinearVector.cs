@@ -9,6 +9,8 @@ public static class LinearVector
     /// <summary>More rows than this are a matrix product.</summary>
     public const int MaxRows = 4;
 
+    private static readonly int[] s_splits = [1, LinearVectorVariant.Warps];
+
     /// <summary>Enqueues the product. Allocates nothing once the kernel is loaded, waits for nothing.</summary>
     /// <param name="kernels">Where the kernel is loaded.</param>
     /// <param name="x">[rows, inputs], 1 to 4 rows.</param>
@@ -64,14 +66,16 @@ public static class LinearVector
         var split = weight.Rows / LinearVectorVariant.Outputs < WarpsWanted * device.Multiprocessors ? LinearVectorVariant.Warps : 1;
         return new LinearVectorVariant(x.Type, weight.Type, bias.IsEmpty ? x.Type : bias.Type, residual.IsEmpty ? y.Type : residual.Type, y.Type, activation, x.Rows, split, RowTile.VectorOf(x, weight));
     }
-
+    /// <summary>For reports and compile tests: fp16 in every number of rows and both divisions of work, the other types for one row, and single elements.</summary>
     internal static IEnumerable<LinearVectorVariant> Variants =>
-        from type in Enum.GetValues<ElementType>()
-        from rows in Enumerable.Range(1, MaxRows)
-        from split in new[] { 1, LinearVectorVariant.Warps }
-        from vector in new[] { 16 / type.Bytes(), 1 }
-        from y in type == ElementType.Float32 ? [type] : new[] { type, ElementType.Float32 }
-        select new LinearVectorVariant(type, type, y, y, y, ActivationKind.None, rows, split, vector);
+    [
+        .. from rows in Enumerable.Range(1, MaxRows) from split in s_splits select Uniform(ElementType.Float16, ElementType.Float32, rows, split, 8),
+        .. from type in Enum.GetValues<ElementType>() select Uniform(type, type, 1, 1, 16 / type.Bytes()),
+        Uniform(ElementType.Float16, ElementType.Float16, 1, 1, 1),
+    ];
+
+    private static LinearVectorVariant Uniform(ElementType type, ElementType y, int rows, int split, int vector) =>
+        new(type, type, y, y, y, ActivationKind.None, rows, split, vector);
 }
 
 internal readonly record struct LinearVectorVariant(ElementType X, ElementType Weight, ElementType Bias, ElementType Residual, ElementType Y, ActivationKind Activation, int Rows, int Split, int Vector) : IKernelVariant<LinearVectorVariant>

@@ -12,6 +12,9 @@ namespace FlowCut.Kernels.Transformer;
 /// <param name="Block">How a row is shared out.</param>
 internal readonly record struct NormVariant(string Stem, ElementType X, ElementType Residual, ElementType Weight, ElementType Y, bool HasResidual, RowBlock Block) : IKernelVariant<NormVariant>
 {
+    private static readonly bool[] s_forms = [false, true];
+    private static readonly int[] s_rowThreads = [32, 128, 1024];
+
     public string Source => Stem == "layer_norm" ? "transformer/layer_norm.cu" : "transformer/rms_norm.cu";
 
     public string Entry => Stem == "layer_norm" ? "fc_layer_norm" : "fc_rms_norm";
@@ -28,22 +31,25 @@ internal readonly record struct NormVariant(string Stem, ElementType X, ElementT
         return new NormVariant(stem, x.Type, hasResidual ? residual.Type : x.Type, weight.Type, y.Type, hasResidual, block);
     }
 
-    /// <summary>One type throughout; 16-bit rows with fp32 weights; and an fp32 residual stream around 16-bit products.</summary>
+    /// <summary>
+    /// For reports and compile tests: the smallest and the largest block of one type throughout and of an fp32 residual stream
+    /// around 16-bit products, bf16 in one form (its code is fp16's but for the conversions), and single elements.
+    /// </summary>
     public static IEnumerable<NormVariant> All(string stem)
     {
-        foreach (var type in Enum.GetValues<ElementType>())
+        const ElementType Single = ElementType.Float32, Half = ElementType.Float16, BFloat = ElementType.BFloat16;
+        foreach (var hasResidual in s_forms)
         {
-            foreach (var hasResidual in new[] { false, true })
+            foreach (var rowThreads in s_rowThreads)
             {
-                foreach (var block in RowBlock.All(type.Bytes())) yield return new NormVariant(stem, type, type, type, type, hasResidual, block);
-                if (type == ElementType.Float32) continue;
-                const ElementType Wide = ElementType.Float32;
-                foreach (var block in RowBlock.All(Wide.Bytes()))
-                {
-                    yield return new NormVariant(stem, type, type, Wide, type, hasResidual, block);
-                    yield return new NormVariant(stem, Wide, hasResidual ? type : Wide, Wide, type, hasResidual, block);
-                }
+                yield return new NormVariant(stem, Single, Single, Single, Single, hasResidual, new RowBlock(4, rowThreads));
+                yield return new NormVariant(stem, Half, Half, Half, Half, hasResidual, new RowBlock(8, rowThreads));
+                yield return new NormVariant(stem, Single, hasResidual ? Half : Single, Single, Half, hasResidual, new RowBlock(4, rowThreads));
             }
+
+            yield return new NormVariant(stem, BFloat, BFloat, BFloat, BFloat, hasResidual, new RowBlock(8, 128));
+            yield return new NormVariant(stem, Single, hasResidual ? BFloat : Single, Single, BFloat, hasResidual, new RowBlock(4, 128));
+            yield return new NormVariant(stem, Half, Half, Half, Half, hasResidual, new RowBlock(1, 1024));
         }
     }
 

@@ -33,12 +33,11 @@ public static class SoftmaxRows
     }
 
     internal static SoftmaxRowsVariant Plan(in DeviceMatrix x, in DeviceMatrix y, bool logarithm) => new(x.Type, y.Type, logarithm);
-
+    /// <summary>For reports and compile tests: both forms of every type, to fp32.</summary>
     internal static IEnumerable<SoftmaxRowsVariant> Variants =>
         from x in Enum.GetValues<ElementType>()
-        from y in Enum.GetValues<ElementType>()
         from logarithm in s_forms
-        select new SoftmaxRowsVariant(x, y, logarithm);
+        select new SoftmaxRowsVariant(x, ElementType.Float32, logarithm);
 }
 
 internal readonly record struct SoftmaxRowsVariant(ElementType X, ElementType Y, bool Logarithm) : IKernelVariant<SoftmaxRowsVariant>
