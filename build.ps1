@@ -29,6 +29,7 @@ function Show-Usage {
 usage: ./build.ps1 COMMAND [ARGUMENTS]
   demo      build, and ask a FlowCut-pruned LLaVA about a photo
   test      build, and run all tests                     (arguments go to dotnet test)
+  simulator not on Windows: tests that need a CUDA device run on a real one or are skipped
   bench     run the benchmarks                           (arguments go to the benchmark program)
   publish   the self-contained flowcut command in artifacts/flowcut/ (arguments go to dotnet publish)
   format    format the sources                           (--verify-no-changes only checks)
@@ -76,6 +77,7 @@ try {
             Invoke-Dotnet build $Solution -c Release
             Invoke-Dotnet test --solution $Solution -c Release --no-build @Rest
         }
+        'simulator' { Write-Problem 'the simulator of CUDA devices is for Linux: use WSL, or a real device'; exit $MissingTool }
         'bench' {
             Assert-Sdk
             Invoke-Dotnet run -c Release --project bench/FlowCut.Bench '--' @Rest

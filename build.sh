@@ -17,6 +17,7 @@ usage() {
 usage: ./build.sh COMMAND [ARGUMENTS]
   demo      build, and ask a FlowCut-pruned LLaVA about a photo
   test      build, and run all tests                     (arguments go to dotnet test)
+  simulator build the CUDA simulator in artifacts/simulator/, and run its own tests
   bench     run the benchmarks                           (arguments go to the benchmark program)
   publish   the self-contained flowcut command in artifacts/flowcut/ (arguments go to dotnet publish)
   format    format the sources                           (--verify-no-changes only checks)
@@ -68,8 +69,30 @@ END
   printf '\nThe patches that were kept: artifacts/demo/kept.png\n'
 }
 
+has_cxx() { command -v cmake >/dev/null && { command -v g++ >/dev/null || command -v c++ >/dev/null; }; }
+
+need_cxx() {
+  has_cxx && return
+  if install_packages g++ make cmake && has_cxx; then return; fi
+  say "The simulator of CUDA devices needs g++ (or another C++20 compiler) and CMake 3.25: install the packages g++, make and cmake"
+  exit "$missing_tool"
+}
+
+# the kernels' tests run on it; it compiles them with this machine's C++ compiler
+build_simulator() {
+  need_cxx
+  cmake -S interop/simulator -B artifacts/simulator
+  cmake --build artifacts/simulator --parallel
+}
+
+test_simulator() {
+  build_simulator
+  ctest --test-dir artifacts/simulator --output-on-failure
+}
+
 run_tests() {
   need_sdk
+  test_simulator
   dotnet build "$solution" -c Release
   dotnet test --solution "$solution" -c Release --no-build "$@"
 }
@@ -96,6 +119,7 @@ command=${1:-}
 case "$command" in
   demo) demo ;;
   test) run_tests "$@" ;;
+  simulator) test_simulator ;;
   bench) bench "$@" ;;
   publish) publish "$@" ;;
   format) format "$@" ;;

@@ -1,3 +1,4 @@
+using FlowCut.Interop;
 using FlowCut.Kernels;
 using FlowCut.Models;
 
@@ -35,13 +36,14 @@ internal static class ExitStatus
         OperationCanceledException => Interrupted,
         InputException => BadInput,
         OutputPathException => BadInput,
-        DeviceNotAvailableException => NoDevice,
+        DeviceNotAvailableException or DeviceNotSupportedException or CudaNotAvailableException => NoDevice,
         _ => Failed,
     };
 
     private static string Describe(Exception e) => e switch
     {
-        InputException or OutputPathException or OutputFailedException or DeviceNotAvailableException or DeviceOutOfMemoryException or ComputationException => e.Message,
+        InputException or OutputPathException or OutputFailedException or DeviceNotAvailableException or ComputationException => e.Message,
+        NativeCudaException or DeviceNotSupportedException or DeviceOutOfMemoryException or ContextLostException or KernelCompilationException => e.Message,
         // named files have exceptions of their own, so this is a stream that the command was given
         IOException => $"standard output or input failed: {e.Message}",
         OutOfMemoryException => $"out of memory: {e.Message}",

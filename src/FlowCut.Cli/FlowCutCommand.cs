@@ -17,6 +17,7 @@ internal static class FlowCutCommand
         root.Add(TokenizeCommand.Create());
         root.Add(MethodsCommand.Create());
         root.Add(DoctorCommand.Create());
+        root.Add(KernelsCommand.Create());
         root.Add(ModelCommand.Create());
 
         var parsed = root.Parse(args);

@@ -14,6 +14,7 @@ public class InformationTests
     [InlineData("tokenize", "--decode")]
     [InlineData("methods", "methods")]
     [InlineData("doctor", "doctor")]
+    [InlineData("kernels", "--arch")]
     [InlineData("model", "convert")]
     [InlineData("model info", "DIR")]
     [InlineData("model convert", "OUT")]
@@ -49,7 +50,7 @@ public class InformationTests
     {
         var result = FlowcutCommand.Run(["doctor"]);
         Assert.Equal(0, result.ExitStatus);
-        foreach (var part in new[] { "flowcut", "runtime", "processor", "vectors", "cpu", "cuda" }) Assert.Matches($"(?m)^{part}\\s+\\S", result.Output);
+        foreach (var part in new[] { "flowcut", "runtime", "processor", "vectors", "cpu", "cuda", "driver", "nvrtc", "cublaslt", "kernel cache" }) Assert.Matches($"(?m)^{part}\\s+\\S", result.Output);
     }
 
     [Fact]

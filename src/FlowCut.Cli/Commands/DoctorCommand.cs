@@ -22,7 +22,7 @@ internal static class DoctorCommand
             Print("vectors", $"{(Vector512.IsHardwareAccelerated ? 512 : Vector256.IsHardwareAccelerated ? 256 : Vector128.IsHardwareAccelerated ? 128 : 0)} bits (512: {Yes(Vector512.IsHardwareAccelerated)}, 256: {Yes(Vector256.IsHardwareAccelerated)}, 128: {Yes(Vector128.IsHardwareAccelerated)})");
             Print("fused multiply-add", Yes(System.Runtime.Intrinsics.X86.Fma.IsSupported || System.Runtime.Intrinsics.Arm.AdvSimd.IsSupported));
             Print("cpu", "available, the default");
-            Print("cuda", "not in this build: the CPU backend is the only one");
+            foreach (var (what, value) in CudaReport.Lines()) Print(what, value);
             return ExitStatus.Done;
         });
         return command;
