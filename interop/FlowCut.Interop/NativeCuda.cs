@@ -13,6 +13,7 @@ public sealed class NativeCuda
     private volatile DriverApi? _driver;
     private volatile NvrtcApi? _nvrtc;
     private volatile CublasLtApi? _cublasLt;
+    private volatile SimulatorApi? _simulatorApi;
 
     internal NativeCuda(LibraryResolver resolver, string origin, LibraryCandidate? simulator = null)
     {
@@ -68,6 +69,19 @@ public sealed class NativeCuda
         }
     }
 
+    /// <summary>Control of the simulator.</summary>
+    /// <exception cref="InvalidOperationException">This is not a simulator.</exception>
+    /// <exception cref="CudaNotAvailableException">The simulator cannot be loaded.</exception>
+    public SimulatorApi SimulatorControl
+    {
+        get
+        {
+            if (_simulatorApi is { } ready) return ready;
+            if (_simulator is null) throw new InvalidOperationException($"There is no simulator to control: this is {Origin}.");
+            lock (_lock) return _simulatorApi ??= new SimulatorApi(Load(NativeLibraryKind.Simulator));
+        }
+    }
+
     /// <summary>A simulator: one shared library that exports the entry points of driver, NVRTC and cuBLASLt. Every call returns an object of its own; the library is loaded once per process.</summary>
     /// <param name="libraryPath">The library's file.</param>
     public static NativeCuda Simulator(string libraryPath)
@@ -88,7 +102,7 @@ public sealed class NativeCuda
 
     private LoadedLibrary Load(NativeLibraryKind kind)
     {
-        if (_simulator is not null) return _resolver.Load(kind, [_simulator], driverVersion: null);
+        if (_simulator is not null) return _resolver.LoadSimulated(kind, _simulator);
         return _resolver.Load(kind, kind == NativeLibraryKind.Driver ? null : DriverVersion());
     }
 

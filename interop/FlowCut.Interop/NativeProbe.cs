@@ -38,7 +38,7 @@ internal static class NativeProbe
         }
         catch (CudaNotAvailableException e)
         {
-            return new LibraryReport(kind.DisplayName(), null, null, e.Attempts, [], kind.Advice());
+            return new LibraryReport(kind.DisplayName(), null, null, e.Attempts, [], e.Advice);
         }
         catch (NativeCudaException e)
         {

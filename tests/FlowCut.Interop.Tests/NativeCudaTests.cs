@@ -133,6 +133,9 @@ public class NativeCudaTests
             Assert.Equal(path, attempt.Name);
             Assert.Equal("no such file", attempt.Outcome);
         }
+
+        Assert.Contains("interop/simulator", Assert.Throws<CudaNotAvailableException>(() => cuda.SimulatorControl).Message, StringComparison.Ordinal);
+        Assert.Throws<InvalidOperationException>(() => NativeCuda.System.SimulatorControl);
     }
 
     private NativeCuda Create() => new(new LibraryResolver(new FakeMachine(windows: false), _loader), "a fake machine");

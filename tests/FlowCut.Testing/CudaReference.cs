@@ -44,6 +44,16 @@ public static class CudaReference
         }
     }
 
+    /// <summary>The simulator's library: the one that FLOWCUT_SIMULATOR names, or the one that was built in artifacts/simulator.</summary>
+    public static string RequireSimulator()
+    {
+        var built = Path.Combine(Goldens.Repository, "artifacts", "simulator", "libflowcut-sim.so");
+        var path = Environment.GetEnvironmentVariable("FLOWCUT_SIMULATOR") is { Length: > 0 } named ? named : built;
+        if (File.Exists(path)) return path;
+        Assert.SkipWhen(Environment.GetEnvironmentVariable("FLOWCUT_REQUIRE_SIMULATOR") != "1", "the simulator has not been built: cmake -S . -B artifacts/simulator && cmake --build artifacts/simulator");
+        throw new FileNotFoundException($"FLOWCUT_REQUIRE_SIMULATOR=1, but '{path}' does not exist.");
+    }
+
     private static string? Unpack(int major)
     {
         if (Folder is null || OperatingSystem.IsWindows() || !File.Exists(Path.Combine(Folder, $"nvrtc-{major}.tar.xz"))) return null;

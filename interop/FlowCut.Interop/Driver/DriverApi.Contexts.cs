@@ -145,15 +145,6 @@ public sealed unsafe partial class DriverApi
         return version;
     }
 
-    /// <summary>Priorities of streams in the current context; a smaller number is a greater priority.</summary>
-    public (int Least, int Greatest) CtxGetStreamPriorityRange()
-    {
-        Need(_cuda.cuCtxGetStreamPriorityRange);
-        int least, greatest;
-        Check(_cuda.cuCtxGetStreamPriorityRange(&least, &greatest));
-        return (least, greatest);
-    }
-
     internal bool ReleasePrimary(int device) => _cuda.cuDevicePrimaryCtxRelease_v2 is not null && _cuda.cuDevicePrimaryCtxRelease_v2(device) == CudaResult.Success;
 
     /// <summary>Destroys an object with its context current, on any thread, without throwing.</summary>
@@ -161,14 +152,13 @@ public sealed unsafe partial class DriverApi
     {
         var destroy = Destroyer(kind);
         if (destroy is null) return false;
-        if (context is null) return destroy(value) == CudaResult.Success;
-
+        if (context is null || IsCurrent(context)) return destroy(value) == CudaResult.Success;
         if (!TryPush(context)) return false;
         var result = destroy(value);
         return TryPop() && result == CudaResult.Success;
     }
 
-    /// <summary>For releases, which must not throw. The context is kept alive by the reference of what is released.</summary>
+    /// <summary>For releases, which must not throw. The context is kept alive by the reference of what is released. False: the context is lost, and with it what was in it.</summary>
     internal bool TryPush(CudaHandle context) =>
         _cuda.cuCtxPushCurrent_v2 is not null && _cuda.cuCtxPushCurrent_v2(context.DangerousGetHandle()) == CudaResult.Success;
 
@@ -176,6 +166,12 @@ public sealed unsafe partial class DriverApi
     {
         nint popped;
         return _cuda.cuCtxPopCurrent_v2 is not null && _cuda.cuCtxPopCurrent_v2(&popped) == CudaResult.Success;
+    }
+
+    private bool IsCurrent(CudaHandle context)
+    {
+        nint current;
+        return _cuda.cuCtxGetCurrent is not null && _cuda.cuCtxGetCurrent(&current) == CudaResult.Success && current == context.DangerousGetHandle();
     }
 
     private delegate* unmanaged<nint, CudaResult> Destroyer(NativeObject kind) => kind switch

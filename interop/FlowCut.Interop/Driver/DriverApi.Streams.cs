@@ -21,7 +21,7 @@ public sealed unsafe partial class DriverApi
 
     /// <param name="context">Where the stream lives.</param>
     /// <param name="flags">How it is created.</param>
-    /// <param name="priority">Smaller is more urgent; clamped to <see cref="CtxGetStreamPriorityRange"/>.</param>
+    /// <param name="priority">Smaller is more urgent, 0 the least; clamped to what the device has.</param>
     public StreamHandle StreamCreateWithPriority(ContextHandle context, StreamFlags flags, int priority)
     {
         Need(_cuda.cuStreamCreateWithPriority);

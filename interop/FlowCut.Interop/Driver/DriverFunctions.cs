@@ -91,7 +91,6 @@ internal unsafe struct DriverFunctions : INativeFunctions
     public delegate* unmanaged<CudaResult, byte**, CudaResult> cuGetErrorName;
     public delegate* unmanaged<CudaResult, byte**, CudaResult> cuGetErrorString;
     public delegate* unmanaged<byte*, void**, int, ulong, ProcAddressStatus*, CudaResult> cuGetProcAddress_v2;
-    public delegate* unmanaged<int*, int*, CudaResult> cuCtxGetStreamPriorityRange;
 
     /// <summary>The fields' names in their order.</summary>
     public static ReadOnlySpan<string> Symbols => SymbolNames;
@@ -116,6 +115,5 @@ internal unsafe struct DriverFunctions : INativeFunctions
         nameof(cuFuncSetCacheConfig), nameof(cuLaunchKernel), nameof(cuLaunchKernelEx), nameof(cuOccupancyMaxActiveBlocksPerMultiprocessor),
         nameof(cuGraphInstantiateWithFlags), nameof(cuGraphLaunch), nameof(cuGraphDestroy), nameof(cuGraphExecDestroy), nameof(cuGraphExecUpdate_v2),
         nameof(cuGraphGetNodes), nameof(cuGraphUpload), nameof(cuGetErrorName), nameof(cuGetErrorString), nameof(cuGetProcAddress_v2),
-        nameof(cuCtxGetStreamPriorityRange),
     ];
 }

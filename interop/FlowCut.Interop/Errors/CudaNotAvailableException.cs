@@ -9,10 +9,17 @@ public sealed class CudaNotAvailableException : NativeCudaException
     /// <param name="attempts">Every name in the order in which it was tried.</param>
     /// <param name="advice">What to do.</param>
     public CudaNotAvailableException(string library, IReadOnlyList<LoadAttempt> attempts, string advice)
-        : base(library, Describe(library, attempts, advice)) => Attempts = attempts;
+        : base(library, Describe(library, attempts, advice))
+    {
+        Attempts = attempts;
+        Advice = advice;
+    }
 
     /// <summary>Every name in the order in which it was tried.</summary>
     public IReadOnlyList<LoadAttempt> Attempts { get; }
+
+    /// <summary>What to do.</summary>
+    public string Advice { get; }
 
     private static string Describe(string library, IReadOnlyList<LoadAttempt> attempts, string advice)
     {

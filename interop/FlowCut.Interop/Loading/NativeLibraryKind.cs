@@ -6,6 +6,7 @@ internal enum NativeLibraryKind
     Driver,
     Nvrtc,
     CublasLt,
+    Simulator,
 }
 
 /// <summary>What differs between the libraries: names, majors, what must be exported.</summary>
@@ -19,7 +20,8 @@ internal static class NativeLibraryKinds
     {
         NativeLibraryKind.Driver => "The CUDA driver",
         NativeLibraryKind.Nvrtc => "The CUDA run-time compiler (NVRTC)",
-        _ => "cuBLASLt",
+        NativeLibraryKind.CublasLt => "cuBLASLt",
+        _ => "The simulator",
     };
 
     /// <summary>What to do when the library is missing.</summary>
@@ -27,7 +29,8 @@ internal static class NativeLibraryKinds
     {
         NativeLibraryKind.Driver => "Install the NVIDIA driver; in a container, start it with the GPU passed in (--gpus all).",
         NativeLibraryKind.Nvrtc => $"Install a CUDA 12 or 13 toolkit, or 'pip install nvidia-cuda-nvrtc' (13) or 'nvidia-cuda-nvrtc-cu12', or let {LibraryCandidates.OverrideVariable} name the folder that holds it.",
-        _ => $"Install a CUDA 12 or 13 toolkit, or 'pip install nvidia-cublas' (13) or 'nvidia-cublas-cu12', or let {LibraryCandidates.OverrideVariable} name the folder that holds it.",
+        NativeLibraryKind.CublasLt => $"Install a CUDA 12 or 13 toolkit, or 'pip install nvidia-cublas' (13) or 'nvidia-cublas-cu12', or let {LibraryCandidates.OverrideVariable} name the folder that holds it.",
+        _ => "Build it (see interop/simulator) and give its path.",
     };
 
     /// <summary>File name of a library that comes in majors.</summary>
@@ -37,7 +40,7 @@ internal static class NativeLibraryKinds
         (NativeLibraryKind.Nvrtc, true) => $"nvrtc64_{major}0_0.dll",
         (NativeLibraryKind.CublasLt, false) => $"libcublasLt.so.{major}",
         (NativeLibraryKind.CublasLt, true) => $"cublasLt64_{major}.dll",
-        _ => throw new ArgumentOutOfRangeException(nameof(kind), kind, "The driver has one name for all majors."),
+        _ => throw new ArgumentOutOfRangeException(nameof(kind), kind, "The library has one name for all majors."),
     };
 
     /// <summary>File name of the library that NVRTC opens at the first compilation; it belongs to exactly one version.</summary>
@@ -49,6 +52,7 @@ internal static class NativeLibraryKinds
     {
         NativeLibraryKind.Driver => new[] { "cuInit", "cuDriverGetVersion" },
         NativeLibraryKind.Nvrtc => new[] { "nvrtcVersion", "nvrtcCreateProgram", "nvrtcCompileProgram" },
-        _ => new[] { "cublasLtGetVersion", "cublasLtCreate" },
+        NativeLibraryKind.CublasLt => new[] { "cublasLtGetVersion", "cublasLtCreate" },
+        _ => new[] { "flowcutSimReset" },
     };
 }

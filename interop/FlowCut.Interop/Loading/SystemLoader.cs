@@ -13,7 +13,9 @@ internal interface INativeLoader
     nint Export(nint library, string symbol);
 
     /// <summary>The file behind a library that was loaded by its bare name; null: not found out.</summary>
-    string? PathOf(string name);
+    /// <param name="library">The library's handle.</param>
+    /// <param name="symbol">Something that it exports.</param>
+    string? PathOf(nint library, string symbol);
 }
 
 /// <summary>The operating system's loader.</summary>
@@ -38,15 +40,16 @@ internal sealed class SystemLoader : INativeLoader
 
     public nint Export(nint library, string symbol) => NativeLibrary.TryGetExport(library, symbol, out var address) ? address : 0;
 
-    public string? PathOf(string name)
+    public string? PathOf(nint library, string symbol)
     {
+        var address = (nuint)Export(library, symbol);
         try
         {
             using var process = Process.GetCurrentProcess();
             foreach (ProcessModule module in process.Modules)
             {
-                // A link 'libnvrtc.so.13' is listed as what it points to, 'libnvrtc.so.13.0.88'.
-                if (module.ModuleName.StartsWith(name, StringComparison.OrdinalIgnoreCase)) return module.FileName;
+                var start = (nuint)module.BaseAddress;
+                if (address >= start && address - start < (nuint)module.ModuleMemorySize) return module.FileName;
             }
         }
         catch (Exception e) when (e is InvalidOperationException or System.ComponentModel.Win32Exception or IOException or UnauthorizedAccessException or NotSupportedException)

@@ -3,7 +3,7 @@ using System.Runtime.InteropServices;
 namespace FlowCut.Interop.Tests.Infrastructure;
 
 /// <summary>
-/// Entry points written in C#, enough to create and release objects. They keep a log per thread pool of calls, count what lives, and fail
+/// Entry points written in C#, enough to create and release objects. They keep a log of calls, count what lives, and fail
 /// where a test says so. The state is static, as a native library's is: tests that use it are in one collection.
 /// </summary>
 internal static unsafe class FakeCuda
@@ -17,6 +17,7 @@ internal static unsafe class FakeCuda
 
     public static int DriverVersion { get; set; }
 
+    /// <summary>0: the compiler does not tell its version.</summary>
     public static int NvrtcMajor { get; set; }
 
     /// <summary>The driver's exports.</summary>
@@ -179,7 +180,7 @@ internal static unsafe class FakeCuda
     {
         *major = NvrtcMajor;
         *minor = 0;
-        return NvrtcResult.Success;
+        return NvrtcMajor > 0 ? NvrtcResult.Success : NvrtcResult.InternalError;
     }
 }
 

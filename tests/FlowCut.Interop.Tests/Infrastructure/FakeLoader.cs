@@ -27,5 +27,5 @@ internal sealed class FakeLoader : INativeLoader
 
     public nint Export(nint library, string symbol) => _libraries[(int)library - 1].Exports.GetValueOrDefault(symbol);
 
-    public string? PathOf(string name) => Paths.GetValueOrDefault(name);
+    public string? PathOf(nint library, string symbol) => Paths.GetValueOrDefault(_libraries[(int)library - 1].Name);
 }

@@ -87,6 +87,24 @@ public class LibraryResolverTests
     }
 
     [Fact]
+    public void A_compiler_that_does_not_tell_its_version_is_passed_over()
+    {
+        FakeCuda.NvrtcMajor = 0;
+        var loader = new FakeLoader().Add("libnvrtc.so.13", FakeCuda.Nvrtc);
+        var e = Assert.Throws<CudaNotAvailableException>(() => new LibraryResolver(new FakeMachine(windows: false), loader).Load(NativeLibraryKind.Nvrtc, null));
+        Assert.Contains("does not tell its version: nvrtcVersion failed", e.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void The_file_behind_a_bare_name_is_found_by_an_address_in_it()
+    {
+        Assert.SkipUnless(OperatingSystem.IsLinux(), "the name is glibc's");
+        var library = SystemLoader.Instance.Load("libm.so.6", out _);
+        Assert.NotEqual(0, library);
+        Assert.Contains("libm", SystemLoader.Instance.PathOf(library, "cos"), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void The_operating_systems_words_come_without_general_advice()
     {
         Assert.Equal(0, SystemLoader.Instance.Load("libflowcut-no-such-library.so.1", out var words));
