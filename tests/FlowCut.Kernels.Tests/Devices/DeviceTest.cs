@@ -1,4 +1,5 @@
 using FlowCut.Interop;
+using FlowCut.Testing;
 
 namespace FlowCut.Kernels.Tests.Devices;
 

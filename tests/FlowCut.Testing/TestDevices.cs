@@ -1,7 +1,8 @@
 using FlowCut.Interop;
-using FlowCut.Testing;
+using FlowCut.Kernels;
+using Xunit;
 
-namespace FlowCut.Kernels.Tests.Devices;
+namespace FlowCut.Testing;
 
 /// <summary>
 /// The devices that every device test runs on: the simulator, which build.sh builds into artifacts/simulator, and the GPU. What is
