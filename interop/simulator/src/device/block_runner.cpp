@@ -158,7 +158,7 @@ void BlockRunner::take_chosen() {
 bool BlockRunner::choose(bool rotate) {
   if (ready_warps_ == 0) return false;
   if (random_) {
-    if (warps_[warp_].ready == 0 || choices_.below(100) < warp_switch_percent_) warp_ = any_bit(ready_warps_, choices_);
+    if (rotate || warps_[warp_].ready == 0 || choices_.below(100) < warp_switch_percent_) warp_ = any_bit(ready_warps_, choices_);
     lane_ = any_bit(warps_[warp_].ready, choices_);
     return true;
   }
@@ -199,7 +199,9 @@ void BlockRunner::yield(Thread& me) {
 
 // After an operation that released others: in a random schedule they may overtake.
 void BlockRunner::maybe_yield(Thread& me) {
-  if (random_ && (choices_.next() & 1) != 0) yield(me);
+  if (!random_ || ready_warps_ == 0 || (choices_.next() & 1) != 0) return;
+  make_ready(me.warp, 1u << me.lane);
+  block_here(me);
 }
 
 void BlockRunner::leave_block() {

@@ -1,7 +1,10 @@
 // Launches on a pool of worker threads. The pool is made at the first launch and never destroyed: the process may end while it waits.
 #include "device/block_runner.hpp"
 
+#include "device/faults.hpp"
+
 #include <algorithm>
+#include <chrono>
 #include <condition_variable>
 #include <cstdlib>
 #include <thread>
@@ -21,7 +24,9 @@ class Workers {
     const auto wanted = static_cast<unsigned>(std::min<unsigned long long>(launch.blocks(), limit_));
     std::unique_lock lock(mutex_);
     while (threads_ < wanted) {
-      std::thread([this, number = threads_] { work(number); }).detach();
+      std::thread worker([this, number = threads_] { work(number); });
+      handles_.push_back(worker.native_handle());
+      worker.detach();
       threads_++;
     }
     launch_ = &launch;
@@ -29,15 +34,32 @@ class Workers {
     active_ = wanted;
     generation_++;
     start_.notify_all();
-    done_.wait(lock, [this] { return active_ == 0; });
+    wait_for_end(lock, launch);
     launch_ = nullptr;
   }
 
  private:
-  Workers() {
-    const char* const set = std::getenv("FLOWCUT_SIM_WORKERS");
-    const int number = set != nullptr ? std::atoi(set) : 0;
-    limit_ = number > 0 ? static_cast<unsigned>(number) : std::max(1u, std::thread::hardware_concurrency());
+  // A launch that finishes no block for a long time is taken for endless, and ended.
+  void wait_for_end(std::unique_lock<std::mutex>& lock, const Launch& launch) {
+    unsigned long long finished = 0;
+    std::chrono::seconds idle{0};
+    constexpr std::chrono::seconds kStep{1};
+    while (!done_.wait_for(lock, kStep, [this] { return active_ == 0; })) {
+      idle = launch.finished() == finished ? idle + kStep : std::chrono::seconds{0};
+      finished = launch.finished();
+      if (idle < patience_) continue;
+      for (unsigned i = 0; i < wanted_; i++) interrupt_block(handles_[i]);
+    }
+  }
+
+  Workers()
+      : limit_(positive_setting("FLOWCUT_SIM_WORKERS", std::max(1u, std::thread::hardware_concurrency()))),
+        patience_(positive_setting("FLOWCUT_SIM_TIMEOUT", 300)) {}
+
+  static unsigned positive_setting(const char* name, unsigned standard) {
+    const char* const set = std::getenv(name);
+    const int value = set != nullptr ? std::atoi(set) : 0;
+    return value > 0 ? static_cast<unsigned>(value) : standard;
   }
 
   void work(unsigned number) {
@@ -65,7 +87,10 @@ class Workers {
   std::mutex launches_, mutex_;
   std::condition_variable start_, done_;
   Launch* launch_ = nullptr;
-  unsigned limit_ = 1, threads_ = 0, wanted_ = 0, active_ = 0;
+  std::vector<pthread_t> handles_;
+  const unsigned limit_;
+  const std::chrono::seconds patience_;
+  unsigned threads_ = 0, wanted_ = 0, active_ = 0;
   unsigned long long generation_ = 0;
 };
 

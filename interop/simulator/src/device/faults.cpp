@@ -12,6 +12,7 @@ namespace {
 
 constexpr int kSignals[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL};
 struct sigaction previous_actions[NSIG];
+int interrupt_signal() { return SIGRTMAX - 3; }
 
 #define FLOWCUT_SIM_EARLY_TLS __attribute__((tls_model("initial-exec")))
 thread_local BlockRunner* running FLOWCUT_SIM_EARLY_TLS = nullptr;
@@ -58,18 +59,30 @@ void pass_on(int number, siginfo_t* info, void* context) {
   }
 }
 
+// Leaving a handler by a switch to the worker's stack, instead of returning, means that its signals have to be unblocked by hand.
+void unblock_signals() {
+  sigset_t unblocked;
+  sigemptyset(&unblocked);
+  for (const int fault : kSignals) sigaddset(&unblocked, fault);
+  sigaddset(&unblocked, interrupt_signal());
+  pthread_sigmask(SIG_UNBLOCK, &unblocked, nullptr);
+}
+
 void handle(int number, siginfo_t* info, void* context) {
   BlockRunner* const runner = running;
   if (runner == nullptr || !runner->on_fiber()) {
     pass_on(number, info, context);
     return;
   }
-  // The handler is left by a switch to the worker's stack, never by returning: so the signal has to be unblocked here.
-  sigset_t unblocked;
-  sigemptyset(&unblocked);
-  for (const int fault : kSignals) sigaddset(&unblocked, fault);
-  pthread_sigmask(SIG_UNBLOCK, &unblocked, nullptr);
+  unblock_signals();
   runner->violation(runner->running_thread(), describe_fault(*runner, number, *info, context), nullptr, 0);
+}
+
+void handle_interrupt(int) {
+  BlockRunner* const runner = running;
+  if (runner == nullptr || !runner->on_fiber()) return;
+  unblock_signals();
+  runner->violation(runner->running_thread(), "does not end: no block of the launch has finished for too long", nullptr, 0);
 }
 
 void install_handlers() {
@@ -78,6 +91,9 @@ void install_handlers() {
   action.sa_flags = SA_SIGINFO | SA_ONSTACK;
   sigemptyset(&action.sa_mask);
   for (const int number : kSignals) sigaction(number, &action, &previous_actions[number]);
+  action.sa_flags = SA_ONSTACK;
+  action.sa_handler = handle_interrupt;
+  sigaction(interrupt_signal(), &action, nullptr);
 }
 
 // A handler cannot run on a stack that has just overflowed.
@@ -106,6 +122,8 @@ FaultScope::FaultScope(BlockRunner& runner) {
   thread_local const AlternateStack stack;
   running = &runner;
 }
+
+void interrupt_block(pthread_t worker) { pthread_kill(worker, interrupt_signal()); }
 
 FaultScope::~FaultScope() { running = nullptr; }
 

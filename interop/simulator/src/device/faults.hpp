@@ -2,6 +2,8 @@
 // the handler that was there before: a .NET process has its own.
 #pragma once
 
+#include <pthread.h>
+
 namespace flowcut::sim {
 
 class BlockRunner;
@@ -14,5 +16,8 @@ class FaultScope {
   FaultScope(const FaultScope&) = delete;
   FaultScope& operator=(const FaultScope&) = delete;
 };
+
+// Ends the block that a worker runs, as a last resort against endless loops. From any other thread.
+void interrupt_block(pthread_t worker);
 
 }  // namespace flowcut::sim

@@ -199,7 +199,7 @@ struct CUDA_MEMCPY2D {
   std::size_t WidthInBytes, Height;
 };
 
-union CUlaunchAttributeValue {
+union alignas(8) CUlaunchAttributeValue {
   char pad[64];
   int cooperative;
   struct {
@@ -213,7 +213,7 @@ union CUlaunchAttributeValue {
 struct CUlaunchAttribute {
   CUlaunchAttributeID id;
   char pad[4];
-  alignas(8) CUlaunchAttributeValue value;
+  CUlaunchAttributeValue value;
 };
 
 struct CUlaunchConfig {
