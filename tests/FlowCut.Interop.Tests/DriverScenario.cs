@@ -41,7 +41,7 @@ internal static unsafe class DriverScenario
         Assert.True(driver.DevicePrimaryCtxGetState(device).IsActive);
         Assert.Equal(32, driver.DeviceGetAttribute(DeviceAttribute.WarpSize, device));
         Assert.True(driver.MemGetInfo().Free <= driver.DeviceTotalMem(device));
-        using var module = driver.ModuleLoadData(context, Compile(cuda.Nvrtc));
+        using var module = driver.ModuleLoadData(context, Compile(cuda.Nvrtc, ArchitectureOf(driver, device)));
         var function = driver.ModuleGetFunction(module.Value, "fc_scale");
         Assert.True(driver.FuncGetAttribute(FunctionAttribute.MaxThreadsPerBlock, function) >= 128);
         driver.FuncSetAttribute(function, FunctionAttribute.MaxDynamicSharedSizeBytes, 64 * 1024);
@@ -141,10 +141,13 @@ internal static unsafe class DriverScenario
         driver.LaunchKernel(function, new Dim3((Count + 127) / 128), new Dim3(128), 0, stream, &parameter);
     }
 
-    private static byte[] Compile(NvrtcApi nvrtc)
+    private static string ArchitectureOf(DriverApi driver, int device) =>
+        $"sm_{driver.DeviceGetAttribute(DeviceAttribute.ComputeCapabilityMajor, device)}{driver.DeviceGetAttribute(DeviceAttribute.ComputeCapabilityMinor, device)}";
+
+    private static byte[] Compile(NvrtcApi nvrtc, string architecture)
     {
         using var program = nvrtc.CreateProgram(Source, "scale.cu", []);
-        nvrtc.CompileProgram(program, ["--gpu-architecture=sm_90a", "--std=c++17"]);
+        nvrtc.CompileProgram(program, [$"--gpu-architecture={architecture}", "--std=c++17"]);
         return nvrtc.GetCubin(program);
     }
 

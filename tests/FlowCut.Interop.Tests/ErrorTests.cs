@@ -33,13 +33,15 @@ public class ErrorTests
     [InlineData(CudaResult.MisalignedAddress, true)]
     [InlineData(CudaResult.LaunchFailed, true)]
     [InlineData(CudaResult.Assert, true)]
+    [InlineData(CudaResult.InvalidPc, true)]
     [InlineData(CudaResult.InvalidValue, false)]
     [InlineData(CudaResult.OutOfMemory, false)]
     [InlineData(CudaResult.NotReady, false)]
-    public void Results_that_lose_the_context_are_known(CudaResult result, bool lost)
+    public void Results_that_lose_the_context_are_known_and_say_so(CudaResult result, bool lost)
     {
-        Assert.Equal(lost, new CudaException(result, "cuStreamSynchronize").IsContextLost);
-        if (lost) Assert.Contains("context is lost", CudaResults.AdviceOn(result), StringComparison.Ordinal);
+        var e = new CudaException(result, "cuStreamSynchronize");
+        Assert.Equal(lost, e.IsContextLost);
+        Assert.Equal(lost, e.Message.Contains("context is lost", StringComparison.Ordinal));
     }
 
     [Fact]

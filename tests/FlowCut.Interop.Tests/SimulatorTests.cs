@@ -57,33 +57,46 @@ public sealed class SimulatorTests
     [Fact]
     public void Whichever_call_fails_the_exception_names_it_and_nothing_is_left_behind()
     {
-        DriverScenario.Run(_cuda);
-        var simulator = _cuda.SimulatorControl;
-        // The front door has called these before; messages may call the last.
-        string[] elsewhere = ["cuInit", "cuDriverGetVersion", "nvrtcVersion", "cuGetErrorString"];
-        var used = DriverFunctions.Symbols.ToArray().Concat(NvrtcFunctions.Symbols.ToArray()).Except(elsewhere)
-            .Select(symbol => (Symbol: symbol, Count: (int)simulator.CallCount(symbol))).Where(entry => entry.Count > 0).ToArray();
-        Assert.True(used.Length > 50);
+        // The front door has called the first three before, messages call the fourth; a program whose release is refused is lost, as nobody could try again.
+        string[] elsewhere = ["cuInit", "cuDriverGetVersion", "nvrtcVersion", "cuGetErrorString", "nvrtcDestroyProgram"];
+        FailEachInTurn(DriverScenario.Run, DriverFunctions.Symbols.ToArray().Concat(NvrtcFunctions.Symbols.ToArray()).Except(elsewhere), atLeast: 50);
+    }
+
+    [Fact]
+    public void Whichever_call_of_a_matrix_product_fails_the_exception_names_it_and_nothing_is_left_behind()
+    {
+        // These return no status.
+        string[] infallible = ["cublasLtGetVersion", "cublasLtGetStatusString"];
+        FailEachInTurn(CublasLtScenario.Run, CublasLtFunctions.Symbols.ToArray().Except(infallible), atLeast: 15);
+    }
+
+    private void FailEachInTurn(Func<NativeCuda, float[]> scenario, IEnumerable<string> symbols, int atLeast)
+    {
+        scenario(_cuda);
+        var used = symbols.Select(symbol => (Symbol: symbol, Count: (int)_cuda.SimulatorControl.CallCount(symbol))).Where(entry => entry.Count > 0).ToArray();
+        Assert.True(used.Length >= atLeast, $"only {used.Length} entry points were used");
         foreach (var (symbol, count) in used)
         {
-            foreach (var occurrence in new[] { 1, count }.Distinct()) FailOnce(symbol, occurrence);
+            foreach (var occurrence in new[] { 1, count }.Distinct()) FailOnce(scenario, symbol, occurrence);
         }
     }
 
-    private void FailOnce(string symbol, int occurrence)
+    private void FailOnce(Func<NativeCuda, float[]> scenario, string symbol, int occurrence)
     {
         var what = $"call {occurrence} of {symbol}";
         var simulator = _cuda.SimulatorControl;
         simulator.Reset(seed: 1);
-        simulator.FailCall(symbol, occurrence, symbol.StartsWith("nvrtc", StringComparison.Ordinal) ? (int)NvrtcResult.InternalError : (int)CudaResult.OperatingSystem);
-        var e = Record.Exception(() => DriverScenario.Run(_cuda));
+        simulator.FailCall(symbol, occurrence, ErrorOf(symbol));
+        var e = Record.Exception(() => scenario(_cuda));
         if (e is null) Assert.True(IsRelease(symbol), $"{what} failed and nobody noticed.");
         else Assert.Equal(symbol, Assert.IsType<NativeCudaException>(e, exactMatch: false).Operation);
-        // A program whose release is refused is lost; there is nobody who could try again.
-        if (symbol == "nvrtcDestroyProgram") return;
         Assert.True(simulator.Leaks().Length == 0, $"{what} failed and left behind: {simulator.Leaks()}");
         Assert.True(simulator.Violations().Length == 0, $"{what} failed and led to: {simulator.Violations()}");
     }
+
+    private static int ErrorOf(string symbol) =>
+        symbol.StartsWith("cublas", StringComparison.Ordinal) ? (int)CublasStatus.InternalError
+        : symbol.StartsWith("nvrtc", StringComparison.Ordinal) ? (int)NvrtcResult.InternalError : (int)CudaResult.OperatingSystem;
 
     /// <summary>Calls that owners make when they are disposed, which never throws.</summary>
     private static bool IsRelease(string symbol) =>

@@ -57,6 +57,6 @@ internal static class CudaResults
         CudaResult.StreamCaptureWrongThread => "the capture must be ended on the thread that began it.",
         CudaResult.StreamCaptureUnjoined => "work forked to another stream was not joined before the capture ended.",
         CudaResult.Unknown => "an unknown error inside the driver; the machine's log (dmesg, Xid messages) may say more.",
-        _ => null,
+        _ => IsContextLost(result) ? "the context is lost: end the process." : null,
     };
 }
