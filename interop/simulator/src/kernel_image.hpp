@@ -53,7 +53,7 @@ class KernelImage {
  private:
   KernelImage() = default;
   void* library_ = nullptr;
-  int descriptor_ = -1;  // of the memory file, open as long as the library is loaded
+  int descriptor_ = -1;
   std::vector<KernelEntry> entries_;
 };
 

@@ -59,7 +59,7 @@ std::unique_ptr<KernelImage> KernelImage::load(const void* image, std::size_t si
     error = dlerror();
     return nullptr;
   }
-  // dlopen knows loaded libraries by their path, so another image must not get this one's number while it is loaded.
+  // Open for as long as the library is loaded: dlopen takes a name that it has seen for the library it found there before.
   result->descriptor_ = file.release();
   const auto* const table = static_cast<const flowcut_sim::ImageTable*>(dlsym(result->library_, "flowcut_sim_image"));
   if (table == nullptr || table->version != flowcut_sim::kApiVersion) {

@@ -1,0 +1,51 @@
+using FlowCut.Interop;
+
+namespace FlowCut.Kernels.Tests.Operations;
+
+/// <summary>One line of an operation's table, for tests and benchmarks: prepares device buffers and can launch on them any number of times.</summary>
+internal abstract record KernelCase
+{
+    /// <summary>What runs once: inputs to the device, room for the results.</summary>
+    public abstract Prepared Prepare(Workbench bench);
+
+    /// <summary>
+    /// Runs the case twice on every available device: bands whole, results the same to the last bit, and as the oracle has them.
+    /// </summary>
+    public void Check()
+    {
+        foreach (var device in TestDevice.Available())
+        {
+            var what = $"{this} on the {device.Name}";
+            var first = Run(device, what, check: true);
+            var second = Run(device, what, check: false);
+            Assert.Equal(what, what + device.Violations());
+            for (var i = 0; i < first.Length; i++)
+                Assert.True(first[i].AsSpan().SequenceEqual(second[i]), $"{what}: buffer {i} differs from run to run");
+        }
+    }
+
+    private byte[][] Run(TestDevice device, string what, bool check)
+    {
+        using var bench = new Workbench(device);
+        var prepared = Prepare(bench);
+        prepared.Launch();
+        byte[][] bytes;
+        try
+        {
+            bytes = bench.Finish(what);
+        }
+        catch (NativeCudaException e)
+        {
+            throw new InvalidOperationException($"{what}: {device.Violations()}", e);
+        }
+
+        if (check) prepared.Compare(what);
+        return bytes;
+    }
+}
+
+/// <summary>A case on the device.</summary>
+/// <param name="Launch">Enqueues the operation.</param>
+/// <param name="Compare">Compares the results with the oracle.</param>
+/// <param name="Bytes">Bytes that the operation has to move at least, for benchmarks.</param>
+internal sealed record Prepared(Action Launch, Action<string> Compare, long Bytes = 0);
