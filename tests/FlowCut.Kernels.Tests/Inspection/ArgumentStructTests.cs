@@ -86,6 +86,6 @@ public partial class ArgumentStructTests
     [GeneratedRegex(@"^extern ""C"" __global__ .*\bfc_\w+\(const __grid_constant__ (\w+) \w+\)", RegexOptions.Multiline)]
     private static partial Regex Parameter();
 
-    [GeneratedRegex(@"(?<=[a-z0-9])[A-Z]")]
+    [GeneratedRegex(@"(?<=[a-z0-9])[A-Z]|(?<=[A-Z])[A-Z](?=[a-z])")]
     private static partial Regex WordStart();
 }

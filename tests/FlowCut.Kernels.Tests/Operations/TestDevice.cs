@@ -1,6 +1,7 @@
 using System.Runtime.InteropServices;
 using System.Text;
 using FlowCut.Interop;
+using FlowCut.Kernels.Tests.Devices;
 using FlowCut.Testing;
 
 namespace FlowCut.Kernels.Tests.Operations;
@@ -8,7 +9,7 @@ namespace FlowCut.Kernels.Tests.Operations;
 /// <summary>A device that operations are tested on: the simulator, or a GPU. Kept for the whole process; its kernels too.</summary>
 internal sealed class TestDevice
 {
-    private static readonly Lazy<TestDevice> s_simulator = new(() => new TestDevice("simulator", NativeCuda.Simulator(RequireSimulator())));
+    private static readonly Lazy<TestDevice> s_simulator = new(() => new TestDevice("simulator", OpenSimulator()));
     private static readonly Lazy<TestDevice?> s_gpu = new(FindGpu);
 
     private TestDevice(string name, NativeCuda cuda)
@@ -51,6 +52,14 @@ internal sealed class TestDevice
     private static string SimulatorPath => Environment.GetEnvironmentVariable("FLOWCUT_SIMULATOR") is { Length: > 0 } named
         ? named
         : Path.Combine(Goldens.Repository, "artifacts", "simulator", "libflowcut-sim.so");
+
+    private static NativeCuda OpenSimulator()
+    {
+        var simulator = NativeCuda.Simulator(RequireSimulator());
+        // before any context: the second device is for tests of what must not be mixed
+        new SimulatorControl(simulator).SetDeviceCount(2);
+        return simulator;
+    }
 
     private static string RequireSimulator()
     {
