@@ -8,8 +8,7 @@ namespace FlowCut.Kernels.Tests.Devices;
 internal sealed unsafe class SimulatorControl
 {
     private readonly delegate* unmanaged<byte*, uint, int, int> _failCall;
-    private readonly delegate* unmanaged<byte*, ulong> _callCount;
-    private readonly delegate* unmanaged<byte*, nuint, nuint> _violations;
+    private readonly delegate* unmanaged<byte*, nuint, nuint> _leaks;
     private readonly delegate* unmanaged<int, int> _setDeviceCount;
 
     public SimulatorControl(NativeCuda simulator)
@@ -17,9 +16,8 @@ internal sealed unsafe class SimulatorControl
         // the library is in the process already: this finds it again
         var library = NativeLibrary.Load(simulator.Driver.LibraryPath);
         _failCall = (delegate* unmanaged<byte*, uint, int, int>)NativeLibrary.GetExport(library, "flowcutSimFailCall");
-        _callCount = (delegate* unmanaged<byte*, ulong>)NativeLibrary.GetExport(library, "flowcutSimCallCount");
         _setDeviceCount = (delegate* unmanaged<int, int>)NativeLibrary.GetExport(library, "flowcutSimSetDeviceCount");
-        _violations = (delegate* unmanaged<byte*, nuint, nuint>)NativeLibrary.GetExport(library, "flowcutSimViolations");
+        _leaks = (delegate* unmanaged<byte*, nuint, nuint>)NativeLibrary.GetExport(library, "flowcutSimLeaks");
     }
 
     /// <summary>Number of devices; only before any context is made.</summary>
@@ -37,15 +35,11 @@ internal sealed unsafe class SimulatorControl
         fixed (byte* name = Encoding.UTF8.GetBytes(entry + '\0')) Assert.Equal(0, _failCall(name, 0, 0));
     }
 
-    public long CallCount(string entry)
+    /// <summary>Live allocations and handles of the whole process.</summary>
+    public int LeakCount()
     {
-        fixed (byte* name = Encoding.UTF8.GetBytes(entry + '\0')) return (long)_callCount(name);
-    }
-
-    public string Violations()
-    {
-        var text = new byte[_violations(null, 0) + 1];
-        fixed (byte* buffer = text) _violations(buffer, (nuint)text.Length);
-        return Encoding.UTF8.GetString(text).TrimEnd('\0');
+        var text = new byte[_leaks(null, 0) + 1];
+        fixed (byte* buffer = text) _leaks(buffer, (nuint)text.Length);
+        return text.Count(c => c == (byte)'\n');
     }
 }

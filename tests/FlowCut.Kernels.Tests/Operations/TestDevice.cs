@@ -49,7 +49,7 @@ internal sealed class TestDevice
         if (s_gpu.Value is null || File.Exists(SimulatorPath)) yield return s_simulator.Value;
     }
 
-    private static string SimulatorPath => Environment.GetEnvironmentVariable("FLOWCUT_SIMULATOR") is { Length: > 0 } named
+    public static string SimulatorPath => Environment.GetEnvironmentVariable("FLOWCUT_SIMULATOR") is { Length: > 0 } named
         ? named
         : Path.Combine(Goldens.Repository, "artifacts", "simulator", "libflowcut-sim.so");
 

@@ -29,7 +29,7 @@ internal sealed record NormCase(bool Centred, int Rows, int Columns, ElementType
 
     public override Prepared Prepare(Workbench bench)
     {
-        var x = Numbers.Stored(Rows > 2 ? With(Numbers.Normal(1, Rows * Columns, 3)) : Numbers.Normal(1, Rows * Columns, 3), X);
+        var x = Numbers.Stored(Rows > 2 && Columns > 0 ? With(Numbers.Normal(1, Rows * Columns, 3)) : Numbers.Normal(1, Rows * Columns, 3), X);
         var weight = Numbers.Stored(Numbers.Normal(2, Columns), Weight);
         var bias = Numbers.Stored(Numbers.Normal(3, Columns), Weight);
         var residual = Residual is { } type ? Numbers.Stored(Numbers.Normal(4, Rows * Columns), type) : null;

@@ -4,6 +4,7 @@
 
 #include "device/block_runner.hpp"
 
+#include <atomic>
 #include <cstring>
 #include <dlfcn.h>
 #include <link.h>
@@ -34,7 +35,14 @@ class MemoryFile {
   }
   MemoryFile(const MemoryFile&) = delete;
   MemoryFile& operator=(const MemoryFile&) = delete;
-  std::string path() const { return "/proc/self/fd/" + std::to_string(descriptor_); }
+  // The loader takes a name that it has seen for the library that had it, and numbers of descriptors come again: so the path
+  // is spelt in another way each time, the bits of a counter as "/" and "/.".
+  std::string path() const {
+    static std::atomic<unsigned> count{0};
+    std::string path = "/proc/self/fd";
+    for (unsigned bits = ++count; bits != 0; bits >>= 1) path += (bits & 1) != 0 ? "/." : "/";
+    return path + "/" + std::to_string(descriptor_);
+  }
   bool ok() const { return descriptor_ >= 0; }
   int release() { return std::exchange(descriptor_, -1); }
 
