@@ -1,6 +1,5 @@
 using FlowCut.Interop;
 using FlowCut.Kernels;
-using FlowCut.Kernels.Pruning;
 using FlowCut.Kernels.Transformer;
 using FlowCut.Models.Checkpoints;
 
