@@ -144,7 +144,10 @@ __device__ __forceinline__ void merge_states(Storage& shared, const RunningSoftm
     float sum = 0.0f;
     for (int s = 0; s < kStates; s++) sum += shared.weights[g][s] * shared.outputs[s][g][column];
     partial[(g * splits + split) * kHeadSize + column] = sum;
-    if (column < 2) statistics[(g * splits + split) * 2 + column] = column == 0 ? shared.tops[g] : shared.totals[g];
+  }
+  for (int g = threadIdx.x; g < kGroup; g += kThreads) {
+    statistics[(g * splits + split) * 2] = shared.tops[g];
+    statistics[(g * splits + split) * 2 + 1] = shared.totals[g];
   }
 }
 

@@ -21,10 +21,9 @@ bool is_tracked(const void* handle, const char* kind) noexcept;
 
 // First statement of an exported function that returns `Result`, an enumeration (or int) whose 0 is success: returns the injected failure
 // without any effect.
-#define FLOWCUT_SIM_ENTRY(Result)                                                 \
-  do {                                                                            \
-    if (const int injected = ::flowcut::sim::enter_call(__func__); injected != 0) \
-      return static_cast<Result>(injected);                                       \
+#define FLOWCUT_SIM_ENTRY(Result)                                                                                       \
+  do {                                                                                                                  \
+    if (const int injected = ::flowcut::sim::enter_call(__func__); injected != 0) return static_cast<Result>(injected); \
   } while (false)
 
 // For a function that releases an object: `body` (a callable that returns `Result`) runs in any case and the injected failure is returned

@@ -27,7 +27,8 @@ public sealed class CapturedGraph : IDisposable
     public static CapturedGraph Capture(CudaStream stream, Action<CudaStream> work)
     {
         using var graph = Record(stream, work);
-        return new CapturedGraph(stream.Context, Instantiate(stream.Context, graph), Count(stream.Context, graph));
+        var nodes = Count(stream.Context, graph);
+        return new CapturedGraph(stream.Context, Instantiate(stream.Context, graph), nodes);
     }
 
     /// <summary>Enqueues the whole graph. Launches of one graph run one after the other.</summary>

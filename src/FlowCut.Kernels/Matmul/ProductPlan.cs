@@ -9,6 +9,7 @@ namespace FlowCut.Kernels.Matmul;
 internal sealed unsafe class ProductPlan : IDisposable
 {
     private readonly CublasLtApi _library;
+    private readonly List<CudaHandle> _owned = [];
     private readonly MatmulShape _shape;
     private readonly bool _hasBias;
     private readonly bool _hasResidual;
@@ -19,23 +20,15 @@ internal sealed unsafe class ProductPlan : IDisposable
     {
         _library = library;
         (_hasBias, _hasResidual) = (shape.HasBias, shape.HasResidual);
-        var (input, output) = (DataType(shape.Input), DataType(shape.Output));
-        var (rows, columns, depth) = ((ulong)shape.Rows, (ulong)shape.Columns, (ulong)shape.Depth);
-        var desc = library.MatmulDescCreate(CublasComputeType.Compute32F, CudaDataType.R32F);
-        library.MatmulDescSetAttribute(desc, CublasLtMatmulDescAttribute.TransA, CublasOperation.T);
-        if (shape.HasBias)
+        try
         {
-            library.MatmulDescSetAttribute(desc, CublasLtMatmulDescAttribute.Epilogue, CublasLtEpilogue.Bias);
-            library.MatmulDescSetAttribute(desc, CublasLtMatmulDescAttribute.BiasDataType, output);
+            _shape = Describe(shape);
         }
-
-        var y = library.MatrixLayoutCreate(output, columns, rows, shape.StrideY);
-        _shape = new MatmulShape(
-            desc,
-            library.MatrixLayoutCreate(input, depth, columns, shape.StrideWeight),
-            library.MatrixLayoutCreate(input, depth, rows, shape.StrideX),
-            shape.HasResidual ? library.MatrixLayoutCreate(output, columns, rows, shape.StrideResidual) : y,
-            y);
+        catch
+        {
+            Dispose();
+            throw;
+        }
     }
 
     public ref readonly MatmulShape Shape => ref _shape;
@@ -85,11 +78,38 @@ internal sealed unsafe class ProductPlan : IDisposable
 
     public void Dispose()
     {
-        _shape.A.Dispose();
-        _shape.B.Dispose();
-        _shape.C.Dispose();
-        _shape.D.Dispose();
-        _shape.Desc.Dispose();
+        foreach (var handle in _owned) handle.Dispose();
+    }
+
+    private MatmulShape Describe(in ProductShape shape)
+    {
+        var (input, output) = (DataType(shape.Input), DataType(shape.Output));
+        var (rows, columns, depth) = ((ulong)shape.Rows, (ulong)shape.Columns, (ulong)shape.Depth);
+        var desc = Own(_library.MatmulDescCreate(CublasComputeType.Compute32F, CudaDataType.R32F));
+        _library.MatmulDescSetAttribute(desc, CublasLtMatmulDescAttribute.TransA, CublasOperation.T);
+        if (shape.HasBias)
+        {
+            _library.MatmulDescSetAttribute(desc, CublasLtMatmulDescAttribute.Epilogue, CublasLtEpilogue.Bias);
+            _library.MatmulDescSetAttribute(desc, CublasLtMatmulDescAttribute.BiasDataType, output);
+        }
+
+        var y = Layout(output, columns, rows, shape.StrideY);
+        return new MatmulShape(
+            desc,
+            Layout(input, depth, columns, shape.StrideWeight),
+            Layout(input, depth, rows, shape.StrideX),
+            shape.HasResidual ? Layout(output, columns, rows, shape.StrideResidual) : y,
+            y);
+    }
+
+    private MatrixLayoutHandle Layout(CudaDataType type, ulong rows, ulong columns, long leadingDimension) =>
+        Own(_library.MatrixLayoutCreate(type, rows, columns, leadingDimension));
+
+    private THandle Own<THandle>(THandle handle)
+        where THandle : CudaHandle
+    {
+        _owned.Add(handle);
+        return handle;
     }
 
     private static CudaDataType DataType(ElementType type) => type switch

@@ -27,8 +27,8 @@ internal sealed class ProductPlans : IDisposable
     {
         _kernels = kernels;
         _library = kernels.Context.Cuda.CublasLt;
-        _handle = _library.Create(kernels.Context.Owner);
         _identity = $"{LibraryIdentity.Of("cublasLt", _library.GetVersion(), _library.LibraryPath)}, {kernels.Device.Name}, {kernels.Device.Multiprocessors} multiprocessors";
+        _handle = _library.Create(kernels.Context.Owner);
     }
 
     public void Launch(in DeviceMatrix x, in DeviceMatrix weight, in DeviceMatrix? bias, in DeviceMatrix? residual, in DeviceMatrix y, CudaStream stream)

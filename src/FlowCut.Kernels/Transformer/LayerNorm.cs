@@ -7,7 +7,7 @@ public static class LayerNorm
 {
     /// <summary>Enqueues the norm. Allocates nothing once the kernel is loaded, waits for nothing.</summary>
     /// <param name="kernels">Where the kernel is loaded.</param>
-    /// <param name="x">[rows, columns], at most 16384 columns. A NaN or an infinity makes its whole row NaN.</param>
+    /// <param name="x">[rows, columns], at most 16384 columns (8192 in views that are not aligned to 16 bytes). A NaN or an infinity makes its whole row NaN.</param>
     /// <param name="weight">[1, columns].</param>
     /// <param name="bias">[1, columns] of the type of <paramref name="weight"/>.</param>
     /// <param name="y">[rows, columns]; the same view as <paramref name="x"/>, or apart from it.</param>
@@ -27,7 +27,7 @@ public static class LayerNorm
     /// <param name="residual">[rows, columns]; apart from the others.</param>
     /// <param name="weight">[1, columns].</param>
     /// <param name="bias">[1, columns] of the type of <paramref name="weight"/>.</param>
-    /// <param name="x">[rows, columns], at most 16384 columns; read and written.</param>
+    /// <param name="x">[rows, columns], at most 16384 columns (8192 in views that are not aligned to 16 bytes); read and written.</param>
     /// <param name="y">[rows, columns]; apart from the others.</param>
     /// <param name="epsilon">ε ≥ 0.</param>
     /// <param name="stream">A stream of the same context.</param>

@@ -7,7 +7,7 @@ public static class RmsNorm
 {
     /// <summary>Enqueues the norm. Allocates nothing once the kernel is loaded, waits for nothing.</summary>
     /// <param name="kernels">Where the kernel is loaded.</param>
-    /// <param name="x">[rows, columns], at most 16384 columns. A NaN makes its whole row NaN; an infinity becomes NaN and the finite rest 0.</param>
+    /// <param name="x">[rows, columns], at most 16384 columns (8192 in views that are not aligned to 16 bytes). A NaN makes its whole row NaN; an infinity becomes NaN and the finite rest 0.</param>
     /// <param name="weight">[1, columns].</param>
     /// <param name="y">[rows, columns]; the same view as <paramref name="x"/>, or apart from it.</param>
     /// <param name="epsilon">ε ≥ 0.</param>
@@ -25,7 +25,7 @@ public static class RmsNorm
     /// <param name="kernels">Where the kernel is loaded.</param>
     /// <param name="residual">[rows, columns]; apart from the others.</param>
     /// <param name="weight">[1, columns].</param>
-    /// <param name="x">[rows, columns], at most 16384 columns; read and written.</param>
+    /// <param name="x">[rows, columns], at most 16384 columns (8192 in views that are not aligned to 16 bytes); read and written.</param>
     /// <param name="y">[rows, columns]; apart from the others.</param>
     /// <param name="epsilon">ε ≥ 0.</param>
     /// <param name="stream">A stream of the same context.</param>

@@ -111,6 +111,8 @@ public class DeviceMemoryPoolTests
     {
         var stream = CudaStream.Create(session.Context);
         var memory = session.Pool.Allocate(100, stream);
+        // another stream may use it once this one has come past the allocation
+        stream.Synchronize();
         stream.Dispose();
         session.Stream.EnqueueFill(memory.Pointer, 1, 100);
         memory.Dispose();

@@ -121,7 +121,8 @@ public class NormTests
         Assert.Equal(1, RmsNorm.Plan(Matrix(Half, 1024, 4098), default, Matrix(Half, 1024), Matrix(Half, 1024)).Block.Vector);
         Assert.Equal(1, RmsNorm.Plan(Matrix(Half, 1020), default, Matrix(Half, 1020), Matrix(Half, 1020)).Block.Vector);
         Assert.Equal(32, RowBlock.Of(512, 8).RowThreads);
-        Assert.Equal(1024, RowBlock.Of(16384, 1).RowThreads);
-        Assert.Throws<ArgumentException>(() => RowBlock.Of(16385, 1));
+        Assert.Equal((1024, 128), (RowBlock.Of(16384, 4).RowThreads, RowBlock.Of(520, 1).RowThreads));
+        Assert.Throws<ArgumentException>(() => RowBlock.Of(16385, 8));
+        Assert.Throws<ArgumentException>(() => RowBlock.Of(8193, 1));
     }
 }

@@ -40,7 +40,7 @@ int flowcutSimSetDeviceCount(int count);
 /* What cuDriverGetVersion reports (default 13000). */
 void flowcutSimSetDriverVersion(int version);
 
-/* Queued work starts at synchronisation points, and else once no call has come for a random time between these bounds (default 1000 and 5000), so that
+/* Queued work starts at synchronisation points, and else once no call has come for a random time between these bounds (default 300 and 2000), so that
    a host that polls mapped memory sees its value. max_microseconds = 0: only at synchronisation points. */
 void flowcutSimSetIdleDelay(unsigned min_microseconds, unsigned max_microseconds);
 

@@ -85,15 +85,21 @@ void handle_interrupt(int) {
   runner->violation(runner->running_thread(), "does not end: no block of the launch has finished for too long", nullptr, 0);
 }
 
+// Only stack overflow, a SIGSEGV, needs another stack. For the rest the former handler decides: .NET's handler of SIGFPE unwinds the
+// stack that it runs on, and must not find itself on an alternate one.
 void install_handlers() {
-  struct sigaction action = {};
-  action.sa_sigaction = handle;
-  action.sa_flags = SA_SIGINFO | SA_ONSTACK;
-  sigemptyset(&action.sa_mask);
-  for (const int number : kSignals) sigaction(number, &action, &previous_actions[number]);
-  action.sa_flags = SA_ONSTACK;
-  action.sa_handler = handle_interrupt;
-  sigaction(interrupt_signal(), &action, nullptr);
+  for (const int number : kSignals) {
+    sigaction(number, nullptr, &previous_actions[number]);
+    struct sigaction action = {};
+    action.sa_sigaction = handle;
+    action.sa_flags = SA_SIGINFO | (number == SIGSEGV ? SA_ONSTACK : previous_actions[number].sa_flags & SA_ONSTACK);
+    sigemptyset(&action.sa_mask);
+    sigaction(number, &action, nullptr);
+  }
+  struct sigaction interrupt = {};
+  interrupt.sa_handler = handle_interrupt;
+  sigemptyset(&interrupt.sa_mask);
+  sigaction(interrupt_signal(), &interrupt, nullptr);
 }
 
 // A handler cannot run on a stack that has just overflowed.

@@ -37,7 +37,9 @@ bool AddressSpace::is_large(std::size_t bytes) { return bytes >= kSmall; }
 
 std::size_t AddressSpace::round(std::size_t bytes) { return is_large(bytes) ? up(bytes, kPage) : up(bytes, kUnit); }
 
-void AddressSpace::open(std::uintptr_t begin, std::size_t bytes) { mprotect(reinterpret_cast<void*>(begin), up(bytes, kPage), PROT_READ | PROT_WRITE); }
+void AddressSpace::open(std::uintptr_t begin, std::size_t bytes) {
+  mprotect(reinterpret_cast<void*>(begin), up(bytes, kPage), PROT_READ | PROT_WRITE);
+}
 
 void AddressSpace::close(std::uintptr_t begin, std::size_t bytes) { mprotect(reinterpret_cast<void*>(begin), up(bytes, kPage), PROT_NONE); }
 

@@ -67,7 +67,8 @@ FLOWCUT_SIM_EXPORT CUresult cuStreamEndCapture(CUstream handle, CUgraph* graph_h
     const std::shared_ptr<Capture> capture = stream->capture;
     if (capture == nullptr) return CUDA_ERROR_ILLEGAL_STATE;
     if (capture->origin != stream.get()) return CUDA_ERROR_STREAM_CAPTURE_UNMATCHED;
-    if (capture->mode != CU_STREAM_CAPTURE_MODE_RELAXED && capture->thread != std::this_thread::get_id()) return CUDA_ERROR_STREAM_CAPTURE_WRONG_THREAD;
+    if (capture->mode != CU_STREAM_CAPTURE_MODE_RELAXED && capture->thread != std::this_thread::get_id())
+      return CUDA_ERROR_STREAM_CAPTURE_WRONG_THREAD;
     const bool complete = joined(*capture, *stream);
     leave(now.driver, capture);
     if (capture->invalidated) return CUDA_ERROR_STREAM_CAPTURE_INVALIDATED;

@@ -28,7 +28,8 @@ enum class Place { Invalid, Pageable, Pinned, Device };
 
 Place place_of(const Driver& driver, const Plane& plane, const Extent& extent) {
   const auto found = driver.memory.containing(plane.address);
-  if (found != nullptr && (found->life == Life::Freed || driver.memory.range(plane.address, extent.span(plane.pitch)) == nullptr)) return Place::Invalid;
+  if (found != nullptr && (found->life == Life::Freed || driver.memory.range(plane.address, extent.span(plane.pitch)) == nullptr))
+    return Place::Invalid;
   if (found != nullptr && found->is_device()) return plane.side == Side::Host ? Place::Invalid : Place::Device;
   if (found != nullptr) return Place::Pinned;
   return plane.side == Side::Host && plane.address != 0 ? Place::Pageable : Place::Invalid;
@@ -46,7 +47,8 @@ std::string unusable(Driver& driver, std::uintptr_t address, std::size_t bytes, 
 
 void copy_rows(const Plane& to, const Plane& from, const Extent& extent) {
   for (std::size_t row = 0; row < extent.rows; ++row)
-    std::memmove(reinterpret_cast<void*>(to.address + row * to.pitch), reinterpret_cast<const void*>(from.address + row * from.pitch), extent.width);
+    std::memmove(reinterpret_cast<void*>(to.address + row * to.pitch), reinterpret_cast<const void*>(from.address + row * from.pitch),
+                 extent.width);
 }
 
 WorkPtr copy_work(Driver& driver, Plane to, Plane from, Extent extent, std::shared_ptr<std::vector<char>> staging) {
@@ -82,7 +84,8 @@ CUresult copy(Call& now, const Plane& to, const Plane& from, const Extent& exten
   }
   OperationPtr queued;
   const CUresult result = issue(now, *stream, copy_work(now.driver, to, from, extent, std::move(staging)), &queued);
-  if (result == CUDA_SUCCESS && queued != nullptr && target == Place::Pageable) now.driver.machine.run_until(now.lock, [&] { return queued->done; });
+  if (result == CUDA_SUCCESS && queued != nullptr && target == Place::Pageable)
+    now.driver.wait(now.lock, *now.context, [&] { return queued->done; });
   return result;
 }
 
@@ -94,7 +97,8 @@ CUresult copy_linear(const char* entry, Plane to, Plane from, std::size_t bytes,
 }
 
 // One side of a CUDA_MEMCPY2D; an invalid pitch or memory type gives address 0.
-Plane plane(CUmemorytype type, const void* host, CUdeviceptr device, std::size_t x, std::size_t y, std::size_t pitch, const Extent& extent) {
+Plane plane(CUmemorytype type, const void* host, CUdeviceptr device, std::size_t x, std::size_t y, std::size_t pitch,
+            const Extent& extent) {
   if (extent.rows > 1 && (pitch < x + extent.width || pitch > 2147483647)) return {};
   if (type != CU_MEMORYTYPE_HOST && type != CU_MEMORYTYPE_DEVICE && type != CU_MEMORYTYPE_UNIFIED) return {};
   const bool is_host = type == CU_MEMORYTYPE_HOST;

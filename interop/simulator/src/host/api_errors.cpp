@@ -67,7 +67,8 @@ constexpr Described kResults[] = {
     {CUDA_ERROR_LOSSY_QUERY, "CUDA_ERROR_LOSSY_QUERY", "lossy query"},
     {CUDA_ERROR_NOT_FOUND, "CUDA_ERROR_NOT_FOUND", "the name was not found"},
     {CUDA_ERROR_NOT_READY, "CUDA_ERROR_NOT_READY", "work is not done yet"},
-    {CUDA_ERROR_ILLEGAL_ADDRESS, "CUDA_ERROR_ILLEGAL_ADDRESS", "a kernel or copy has used memory that it must not use; the context is lost"},
+    {CUDA_ERROR_ILLEGAL_ADDRESS, "CUDA_ERROR_ILLEGAL_ADDRESS",
+     "a kernel or copy has used memory that it must not use; the context is lost"},
     {CUDA_ERROR_LAUNCH_OUT_OF_RESOURCES, "CUDA_ERROR_LAUNCH_OUT_OF_RESOURCES", "the launch asks for more than the device has"},
     {CUDA_ERROR_LAUNCH_TIMEOUT, "CUDA_ERROR_LAUNCH_TIMEOUT", "launch timeout"},
     {CUDA_ERROR_LAUNCH_INCOMPATIBLE_TEXTURING, "CUDA_ERROR_LAUNCH_INCOMPATIBLE_TEXTURING", "launch incompatible texturing"},
@@ -142,12 +143,17 @@ void* own_symbol(const std::string& name) {
 
 }  // namespace
 
-FLOWCUT_SIM_EXPORT CUresult cuGetErrorName(CUresult result, const char** text) { return describe(__func__, result, text, &Described::name); }
+FLOWCUT_SIM_EXPORT CUresult cuGetErrorName(CUresult result, const char** text) {
+  return describe(__func__, result, text, &Described::name);
+}
 
-FLOWCUT_SIM_EXPORT CUresult cuGetErrorString(CUresult result, const char** text) { return describe(__func__, result, text, &Described::meaning); }
+FLOWCUT_SIM_EXPORT CUresult cuGetErrorString(CUresult result, const char** text) {
+  return describe(__func__, result, text, &Described::meaning);
+}
 
 // The newest version of the entry point whose base name is asked for.
-FLOWCUT_SIM_EXPORT CUresult cuGetProcAddress_v2(const char* symbol, void** function, int version, std::uint64_t, CUdriverProcAddressQueryResult* status) {
+FLOWCUT_SIM_EXPORT CUresult cuGetProcAddress_v2(const char* symbol, void** function, int version, std::uint64_t,
+                                                CUdriverProcAddressQueryResult* status) {
   return call(__func__, Needs::Nothing, [&](Call& now) {
     if (symbol == nullptr || function == nullptr) return CUDA_ERROR_INVALID_VALUE;
     *function = nullptr;

@@ -51,7 +51,8 @@ CUgraphExecUpdateResult difference(const GraphExec& exec, const Graph& graph, st
 
 FLOWCUT_SIM_EXPORT CUresult cuGraphInstantiateWithFlags(CUgraphExec* handle, CUgraph graph_handle, unsigned long long flags) {
   return call(__func__, Needs::Context, [&](Call& now) {
-    constexpr unsigned long long known = CUDA_GRAPH_INSTANTIATE_FLAG_AUTO_FREE_ON_LAUNCH | CUDA_GRAPH_INSTANTIATE_FLAG_UPLOAD | CUDA_GRAPH_INSTANTIATE_FLAG_USE_NODE_PRIORITY;
+    constexpr unsigned long long known = CUDA_GRAPH_INSTANTIATE_FLAG_AUTO_FREE_ON_LAUNCH | CUDA_GRAPH_INSTANTIATE_FLAG_UPLOAD |
+                                         CUDA_GRAPH_INSTANTIATE_FLAG_USE_NODE_PRIORITY;
     const auto graph = now.driver.graphs.find(graph_handle);
     if (handle == nullptr || graph == nullptr || (flags & ~known) != 0) return CUDA_ERROR_INVALID_VALUE;
     auto exec = now.made(std::make_shared<GraphExec>());
@@ -68,7 +69,8 @@ FLOWCUT_SIM_EXPORT CUresult cuGraphLaunch(CUgraphExec handle, CUstream stream_ha
     const auto stream = now.stream(stream_handle);
     if (stream == nullptr) return CUDA_ERROR_INVALID_HANDLE;
     if (const CUresult result = legacy_allowed(now.driver, *stream); result != CUDA_SUCCESS) return result;
-    if (const CUresult result = not_capturing(*stream); result != CUDA_SUCCESS) return result;  // a graph inside of a graph is not simulated
+    if (const CUresult result = not_capturing(*stream); result != CUDA_SUCCESS)
+      return result;  // a graph inside of a graph is not simulated
     launch_nodes(now.driver, *exec, *stream);
     return CUDA_SUCCESS;
   });
@@ -82,12 +84,14 @@ FLOWCUT_SIM_EXPORT CUresult cuGraphUpload(CUgraphExec handle, CUstream stream_ha
 }
 
 FLOWCUT_SIM_EXPORT CUresult cuGraphDestroy(CUgraph handle) {
-  return release(__func__, Needs::Init, [&](Call& now) { return now.driver.graphs.remove(handle) == nullptr ? CUDA_ERROR_INVALID_VALUE : CUDA_SUCCESS; });
+  return release(__func__, Needs::Init,
+                 [&](Call& now) { return now.driver.graphs.remove(handle) == nullptr ? CUDA_ERROR_INVALID_VALUE : CUDA_SUCCESS; });
 }
 
 // A launch that is queued still runs.
 FLOWCUT_SIM_EXPORT CUresult cuGraphExecDestroy(CUgraphExec handle) {
-  return release(__func__, Needs::Init, [&](Call& now) { return now.driver.graph_execs.remove(handle) == nullptr ? CUDA_ERROR_INVALID_VALUE : CUDA_SUCCESS; });
+  return release(__func__, Needs::Init,
+                 [&](Call& now) { return now.driver.graph_execs.remove(handle) == nullptr ? CUDA_ERROR_INVALID_VALUE : CUDA_SUCCESS; });
 }
 
 // Launches that were made before the update keep the old nodes.

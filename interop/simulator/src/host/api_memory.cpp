@@ -13,7 +13,8 @@ CUresult free_host_memory(Call& now, void* pointer, bool registered) {
   std::shared_ptr<Allocation> found;
   if (registered) {
     found = now.driver.memory.containing(address);
-    if (found == nullptr || found->kind != MemoryKind::Registered || found->address != address) return CUDA_ERROR_HOST_MEMORY_NOT_REGISTERED;
+    if (found == nullptr || found->kind != MemoryKind::Registered || found->address != address)
+      return CUDA_ERROR_HOST_MEMORY_NOT_REGISTERED;
   } else {
     found = releasable(now.driver, address, false);
     if (found == nullptr) return CUDA_ERROR_INVALID_VALUE;
@@ -57,7 +58,8 @@ FLOWCUT_SIM_EXPORT CUresult cuMemFree_v2(CUdeviceptr pointer) {
 
 FLOWCUT_SIM_EXPORT CUresult cuMemHostAlloc(void** pointer, std::size_t bytes, unsigned flags) {
   return call(__func__, Needs::Context, [&](Call& now) {
-    if (pointer == nullptr || bytes == 0 || flags > (kHostPortable | kHostDeviceMap | kHostAllocWriteCombined)) return CUDA_ERROR_INVALID_VALUE;
+    if (pointer == nullptr || bytes == 0 || flags > (kHostPortable | kHostDeviceMap | kHostAllocWriteCombined))
+      return CUDA_ERROR_INVALID_VALUE;
     if (forbidden_by_capture(now.driver)) return CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED;
     const auto allocation = now.driver.memory.allocate(bytes, MemoryKind::Pinned, now.context->device, now.entry);
     if (allocation == nullptr) return CUDA_ERROR_OUT_OF_MEMORY;
@@ -76,7 +78,8 @@ FLOWCUT_SIM_EXPORT CUresult cuMemFreeHost(void* pointer) {
 
 FLOWCUT_SIM_EXPORT CUresult cuMemHostRegister_v2(void* pointer, std::size_t bytes, unsigned flags) {
   return call(__func__, Needs::Context, [&](Call& now) {
-    if (pointer == nullptr || bytes == 0 || flags > (kHostPortable | kHostDeviceMap | kHostRegisterIoMemory | kHostRegisterReadOnly)) return CUDA_ERROR_INVALID_VALUE;
+    if (pointer == nullptr || bytes == 0 || flags > (kHostPortable | kHostDeviceMap | kHostRegisterIoMemory | kHostRegisterReadOnly))
+      return CUDA_ERROR_INVALID_VALUE;
     if ((flags & kHostRegisterIoMemory) != 0) return CUDA_ERROR_NOT_SUPPORTED;
     if (forbidden_by_capture(now.driver)) return CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED;
     const auto allocation = now.driver.memory.adopt(pointer, bytes, now.entry);

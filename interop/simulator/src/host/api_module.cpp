@@ -48,7 +48,8 @@ FLOWCUT_SIM_EXPORT CUresult cuModuleLoadData(CUmodule* module, const void* image
 
 // Options concern the assembling of PTX, which an image of the simulator does not need.
 FLOWCUT_SIM_EXPORT CUresult cuModuleLoadDataEx(CUmodule* module, const void* image, unsigned count, CUjit_option* options, void** values) {
-  if (count != 0 && (options == nullptr || values == nullptr)) return call(__func__, Needs::Context, [](Call&) { return CUDA_ERROR_INVALID_VALUE; });
+  if (count != 0 && (options == nullptr || values == nullptr))
+    return call(__func__, Needs::Context, [](Call&) { return CUDA_ERROR_INVALID_VALUE; });
   return load(__func__, module, image);
 }
 
@@ -135,8 +136,9 @@ FLOWCUT_SIM_EXPORT CUresult cuFuncSetCacheConfig(CUfunction handle, CUfunc_cache
   });
 }
 
-FLOWCUT_SIM_EXPORT CUresult cuLaunchKernel(CUfunction function, unsigned grid_x, unsigned grid_y, unsigned grid_z, unsigned block_x, unsigned block_y,
-                                           unsigned block_z, unsigned shared_bytes, CUstream stream, void** parameters, void** extra) {
+FLOWCUT_SIM_EXPORT CUresult cuLaunchKernel(CUfunction function, unsigned grid_x, unsigned grid_y, unsigned grid_z, unsigned block_x,
+                                           unsigned block_y, unsigned block_z, unsigned shared_bytes, CUstream stream, void** parameters,
+                                           void** extra) {
   return call(__func__, Needs::Context, [&](Call& now) {
     return launch(now, function, {{grid_x, grid_y, grid_z}, {block_x, block_y, block_z}, shared_bytes, stream, parameters, extra});
   });
@@ -151,20 +153,27 @@ FLOWCUT_SIM_EXPORT CUresult cuLaunchKernelEx(const CUlaunchConfig* config, CUfun
       // Hints change nothing here; what would change the kernel's semantics is refused.
       if (attribute.id == CU_LAUNCH_ATTRIBUTE_CLUSTER_DIMENSION && cluster.x * cluster.y * cluster.z != 1) return CUDA_ERROR_NOT_SUPPORTED;
       if (attribute.id == CU_LAUNCH_ATTRIBUTE_COOPERATIVE && attribute.value.cooperative != 0) return CUDA_ERROR_NOT_SUPPORTED;
-      if (attribute.id < CU_LAUNCH_ATTRIBUTE_IGNORE || attribute.id > CU_LAUNCH_ATTRIBUTE_NVLINK_UTIL_CENTRIC_SCHEDULING) return CUDA_ERROR_INVALID_VALUE;
+      if (attribute.id < CU_LAUNCH_ATTRIBUTE_IGNORE || attribute.id > CU_LAUNCH_ATTRIBUTE_NVLINK_UTIL_CENTRIC_SCHEDULING)
+        return CUDA_ERROR_INVALID_VALUE;
     }
     return launch(now, function,
-                  {{config->gridDimX, config->gridDimY, config->gridDimZ}, {config->blockDimX, config->blockDimY, config->blockDimZ},
-                   config->sharedMemBytes, config->hStream, parameters, extra});
+                  {{config->gridDimX, config->gridDimY, config->gridDimZ},
+                   {config->blockDimX, config->blockDimY, config->blockDimZ},
+                   config->sharedMemBytes,
+                   config->hStream,
+                   parameters,
+                   extra});
   });
 }
 
-FLOWCUT_SIM_EXPORT CUresult cuOccupancyMaxActiveBlocksPerMultiprocessor(int* blocks, CUfunction handle, int block_threads, std::size_t shared_bytes) {
+FLOWCUT_SIM_EXPORT CUresult cuOccupancyMaxActiveBlocksPerMultiprocessor(int* blocks, CUfunction handle, int block_threads,
+                                                                        std::size_t shared_bytes) {
   return call(__func__, Needs::Context, [&](Call& now) {
     const auto function = now.driver.functions.find(handle);
     if (function == nullptr) return CUDA_ERROR_INVALID_HANDLE;
     if (blocks == nullptr || block_threads <= 0) return CUDA_ERROR_INVALID_VALUE;
-    *blocks = blocks_per_multiprocessor(now.driver.devices[static_cast<std::size_t>(function->context->device)].model, *function, block_threads, shared_bytes);
+    *blocks = blocks_per_multiprocessor(now.driver.devices[static_cast<std::size_t>(function->context->device)].model, *function,
+                                        block_threads, shared_bytes);
     return CUDA_SUCCESS;
   });
 }

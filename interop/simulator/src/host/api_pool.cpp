@@ -18,7 +18,8 @@ CUresult allocate(Call& now, CUdeviceptr* pointer, std::size_t bytes, std::share
 
 bool valid(const Driver& driver, const CUmemPoolProps& properties) {
   return properties.allocType == CU_MEM_ALLOCATION_TYPE_PINNED && properties.handleTypes == CU_MEM_HANDLE_TYPE_NONE &&
-         properties.location.type == CU_MEM_LOCATION_TYPE_DEVICE && properties.location.id >= 0 && properties.location.id < driver.device_count;
+         properties.location.type == CU_MEM_LOCATION_TYPE_DEVICE && properties.location.id >= 0 &&
+         properties.location.id < driver.device_count;
 }
 
 // Where an attribute of type cuuint64_t is kept; null for the others.

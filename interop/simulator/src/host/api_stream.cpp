@@ -106,7 +106,7 @@ FLOWCUT_SIM_EXPORT CUresult cuStreamSynchronize(CUstream handle) {
     if (stream == nullptr) return CUDA_ERROR_INVALID_HANDLE;
     if (const CUresult result = may_observe(now, *stream); result != CUDA_SUCCESS) return result;
     const std::vector<OperationPtr> awaited = everything_in(now.driver, *stream);
-    now.driver.machine.run_until(now.lock, [&] { return all_done(awaited); });
+    now.driver.wait(now.lock, *now.context, [&] { return all_done(awaited); });
     now.driver.release_pool_memory(now.context->device);
     return CUDA_SUCCESS;
   });
@@ -144,7 +144,8 @@ FLOWCUT_SIM_EXPORT CUresult cuStreamWaitEvent(CUstream handle, CUevent event_han
       stream->capture->invalidated = true;
       return CUDA_ERROR_STREAM_CAPTURE_ISOLATION;
     }
-    if (event->recorded != nullptr && !event->recorded->done) now.driver.enqueue(*stream, empty_work("wait for an event"), {event->recorded});
+    if (event->recorded != nullptr && !event->recorded->done)
+      now.driver.enqueue(*stream, empty_work("wait for an event"), {event->recorded});
     return CUDA_SUCCESS;
   });
 }
@@ -174,7 +175,8 @@ FLOWCUT_SIM_EXPORT CUresult cuEventCreate(CUevent* handle, unsigned flags) {
 }
 
 FLOWCUT_SIM_EXPORT CUresult cuEventDestroy_v2(CUevent handle) {
-  return release(__func__, Needs::Context, [&](Call& now) { return now.driver.events.remove(handle) == nullptr ? CUDA_ERROR_INVALID_HANDLE : CUDA_SUCCESS; });
+  return release(__func__, Needs::Context,
+                 [&](Call& now) { return now.driver.events.remove(handle) == nullptr ? CUDA_ERROR_INVALID_HANDLE : CUDA_SUCCESS; });
 }
 
 FLOWCUT_SIM_EXPORT CUresult cuEventRecord(CUevent handle, CUstream stream_handle) {
@@ -215,11 +217,15 @@ FLOWCUT_SIM_EXPORT CUresult cuEventSynchronize(CUevent handle) {
     if (event->captured) return CUDA_ERROR_CAPTURED_EVENT;
     if (forbidden_by_capture(now.driver)) return CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED;
     const OperationPtr recorded = event->recorded;
-    if (recorded != nullptr) now.driver.machine.run_until(now.lock, [&] { return recorded->done; });
+    if (recorded != nullptr) now.driver.wait(now.lock, *now.context, [&] { return recorded->done; });
     return CUDA_SUCCESS;
   });
 }
 
-FLOWCUT_SIM_EXPORT CUresult cuEventElapsedTime(float* milliseconds, CUevent start, CUevent end) { return elapsed(__func__, milliseconds, start, end); }
+FLOWCUT_SIM_EXPORT CUresult cuEventElapsedTime(float* milliseconds, CUevent start, CUevent end) {
+  return elapsed(__func__, milliseconds, start, end);
+}
 
-FLOWCUT_SIM_EXPORT CUresult cuEventElapsedTime_v2(float* milliseconds, CUevent start, CUevent end) { return elapsed(__func__, milliseconds, start, end); }
+FLOWCUT_SIM_EXPORT CUresult cuEventElapsedTime_v2(float* milliseconds, CUevent start, CUevent end) {
+  return elapsed(__func__, milliseconds, start, end);
+}

@@ -1,5 +1,5 @@
-// The driver's entry points that the simulator exports: their definitions and its tests' clients are compiled against these declarations, and
-// tests/abi_test.cpp compares the types with those of the vendor's header.
+// The driver's entry points that the simulator exports: their definitions and its tests' clients are compiled against these declarations,
+// and tests/abi_test.cpp compares the types with those of the vendor's header.
 #pragma once
 
 #include "export.hpp"
@@ -77,7 +77,8 @@ FLOWCUT_SIM_EXPORT CUresult cuModuleGetGlobal_v2(CUdeviceptr*, std::size_t*, CUm
 FLOWCUT_SIM_EXPORT CUresult cuFuncGetAttribute(int*, CUfunction_attribute, CUfunction);
 FLOWCUT_SIM_EXPORT CUresult cuFuncSetAttribute(CUfunction, CUfunction_attribute, int);
 FLOWCUT_SIM_EXPORT CUresult cuFuncSetCacheConfig(CUfunction, CUfunc_cache);
-FLOWCUT_SIM_EXPORT CUresult cuLaunchKernel(CUfunction, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, CUstream, void**, void**);
+FLOWCUT_SIM_EXPORT CUresult cuLaunchKernel(CUfunction, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, CUstream,
+                                           void**, void**);
 FLOWCUT_SIM_EXPORT CUresult cuLaunchKernelEx(const CUlaunchConfig*, CUfunction, void**, void**);
 FLOWCUT_SIM_EXPORT CUresult cuOccupancyMaxActiveBlocksPerMultiprocessor(int*, CUfunction, int, std::size_t);
 FLOWCUT_SIM_EXPORT CUresult cuGraphInstantiateWithFlags(CUgraphExec*, CUgraph, unsigned long long);

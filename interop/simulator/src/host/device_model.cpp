@@ -5,25 +5,38 @@ namespace flowcut::sim::host {
 // Figures of the compute capabilities as the CUDA programming guide's table of technical specifications has them.
 int DeviceModel::shared_per_multiprocessor() const {
   switch (major * 10 + minor) {
-    case 80: case 87: return 164 * 1024;
-    case 86: case 89: return 100 * 1024;
-    case 120: case 121: return 100 * 1024;
-    case 90: case 100: case 101: case 103: return 228 * 1024;
+    case 80:
+    case 87: return 164 * 1024;
+    case 86:
+    case 89: return 100 * 1024;
+    case 120:
+    case 121: return 100 * 1024;
+    case 90:
+    case 100:
+    case 101:
+    case 103: return 228 * 1024;
     default: return 100 * 1024;
   }
 }
 
 int DeviceModel::threads_per_multiprocessor() const {
   switch (major * 10 + minor) {
-    case 86: case 87: case 89: case 120: case 121: return 1536;
+    case 86:
+    case 87:
+    case 89:
+    case 120:
+    case 121: return 1536;
     default: return 2048;
   }
 }
 
 int DeviceModel::blocks_per_multiprocessor() const {
   switch (major * 10 + minor) {
-    case 86: case 87: return 16;
-    case 89: case 120: case 121: return 24;
+    case 86:
+    case 87: return 16;
+    case 89:
+    case 120:
+    case 121: return 24;
     default: return 32;
   }
 }

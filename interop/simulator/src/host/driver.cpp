@@ -1,6 +1,7 @@
 #include "host/driver.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "host/faults.hpp"
 
@@ -9,6 +10,7 @@ namespace flowcut::sim::host {
 namespace {
 
 constexpr std::size_t kPoolGranularity = std::size_t{2} << 20;
+constexpr std::size_t kMostNamed = 8;  // kernels in one report
 
 std::size_t up(std::size_t value, std::size_t multiple) { return (value + multiple - 1) / multiple * multiple; }
 
@@ -26,8 +28,9 @@ Driver& Driver::get() {
 }
 
 Driver::Driver()
-    : machine(mutex, [](const Operation& operation) { return operation.context != nullptr && operation.context->error != CUDA_SUCCESS; },
-              [this](Operation& operation, const Outcome& outcome) { finish(operation, outcome); }) {
+    : machine(
+          mutex, [](const Operation& operation) { return operation.context != nullptr && operation.context->error != CUDA_SUCCESS; },
+          [this](Operation& operation, const Outcome& outcome) { finish(operation, outcome); }) {
   make_devices();
   set_memory_check(&memory);
   set_fault_hook([](const char* entry, int* result) {
@@ -70,6 +73,7 @@ void Driver::reset(std::unique_lock<std::mutex>& lock, std::uint64_t new_seed) {
   Faults::get().clear();
   seed = new_seed;
   launches = 0;
+  unchecked_.clear();
   ++epoch;
   device_count = 1;
   version = 13000;
@@ -81,14 +85,26 @@ void Driver::finish(Operation& operation, const Outcome& outcome) {
   if (context == nullptr) return;
   if (context->pending > 0) --context->pending;
   if (context->error != CUDA_SUCCESS) return;
-  Outcome ended = outcome;
-  const WorkKind kind = operation.work->kind;
-  if (ended.result == CUDA_SUCCESS && kind == WorkKind::Kernel) {
-    if (std::string broken = memory.broken_guard(); !broken.empty()) ended = {CUDA_ERROR_ILLEGAL_ADDRESS, std::move(broken)};
-  }
-  if (ended.result == CUDA_SUCCESS) return;
-  context->error = ended.result;
-  report.violation(operation.work->label + ": " + ended.message);
+  const Work& work = *operation.work;
+  if (outcome.result != CUDA_SUCCESS) return lose(*context, outcome.result, work.label + ": " + outcome.message);
+  if (work.kind != WorkKind::Kernel) return;
+  if (std::string broken = memory.broken_guard(work.pointers); !broken.empty())
+    return lose(*context, CUDA_ERROR_ILLEGAL_ADDRESS, work.label + ": " + broken);
+  if (unchecked_.size() < kMostNamed && (unchecked_.empty() || unchecked_.back() != work.label)) unchecked_.push_back(work.label);
+}
+
+void Driver::lose(Context& context, CUresult error, std::string text) {
+  context.error = error;
+  report.violation(std::move(text));
+}
+
+void Driver::wait(std::unique_lock<std::mutex>& lock, Context& context, std::function<bool()> done) {
+  machine.run_until(lock, std::move(done));
+  if (unchecked_.empty() || context.error != CUDA_SUCCESS) return;
+  std::string names;
+  for (const std::string& name : std::exchange(unchecked_, {})) names += (names.empty() ? "" : ", ") + name;
+  if (std::string broken = memory.broken_guard(); !broken.empty())
+    lose(context, CUDA_ERROR_ILLEGAL_ADDRESS, "after " + names + ": " + broken);
 }
 
 std::size_t Driver::used_bytes(int device) const {
@@ -126,7 +142,7 @@ OperationPtr Driver::enqueue(Stream& stream, WorkPtr work, std::vector<Operation
 }
 
 void Driver::synchronize(std::unique_lock<std::mutex>& lock, Context& context) {
-  machine.run_until(lock, [&context] { return context.pending == 0; });
+  wait(lock, context, [&context] { return context.pending == 0; });
   release_pool_memory(context.device);
 }
 
@@ -174,7 +190,8 @@ std::string Driver::leaks_of(const Context* context) const {
   list(graphs, "graph");
   list(graph_execs, "executable graph");
   for (const auto& [handle, pool] : pools.all())
-    if (!pool->is_default && !pool->destroyed && (context == nullptr || pool->context == context)) text += std::string("memory pool from ") + pool->entry + '\n';
+    if (!pool->is_default && !pool->destroyed && (context == nullptr || pool->context == context))
+      text += std::string("memory pool from ") + pool->entry + '\n';
   return text;
 }
 
@@ -183,7 +200,8 @@ std::string Driver::leaks() const {
   if (const std::size_t programs = live_programs(); programs != 0) text += std::to_string(programs) + " programs from nvrtcCreateProgram\n";
   for (const Device& device : devices)
     if (device.context->active())
-      text += "primary context of device " + std::to_string(device.model.ordinal) + " from cuDevicePrimaryCtxRetain (" + std::to_string(device.context->references) + " references)\n";
+      text += "primary context of device " + std::to_string(device.model.ordinal) + " from cuDevicePrimaryCtxRetain (" +
+              std::to_string(device.context->references) + " references)\n";
   return text;
 }
 

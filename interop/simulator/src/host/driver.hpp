@@ -66,6 +66,8 @@ class Driver {
 
   // Puts an operation behind what the stream has got so far (and behind `after`).
   OperationPtr enqueue(Stream& stream, WorkPtr work, std::vector<OperationPtr> after = {});
+  // Waits for an event of the device that a predicate tells of. Then all guard bands are checked, if a kernel has run since the last time.
+  void wait(std::unique_lock<std::mutex>& lock, Context& context, std::function<bool()> done);
   void synchronize(std::unique_lock<std::mutex>& lock, Context& context);
 
   std::string leaks() const;
@@ -75,6 +77,9 @@ class Driver {
   void finish(Operation& operation, const Outcome& outcome);
   std::string leaks_of(const Context* context) const;  // null: of all
   void make_devices();
+  void lose(Context& context, CUresult error, std::string text);
+
+  std::vector<std::string> unchecked_;  // kernels that have run since all guard bands were checked
 };
 
 // The default stream of a context that this handle stands for in this thread, or the stream with this handle, or null.

@@ -14,7 +14,8 @@ Faults& Faults::get() {
 
 std::string_view without_version(std::string_view entry) {
   const std::size_t mark = entry.rfind("_v");
-  if (mark == std::string_view::npos || mark + 3 != entry.size() || std::isdigit(static_cast<unsigned char>(entry.back())) == 0) return entry;
+  if (mark == std::string_view::npos || mark + 3 != entry.size() || std::isdigit(static_cast<unsigned char>(entry.back())) == 0)
+    return entry;
   return entry.substr(0, mark);
 }
 

@@ -39,15 +39,17 @@ void load_line(const MatrixView& view, std::int64_t offset, std::int64_t stride,
   }
 }
 
-// Packs rows [first, first + count) x columns [begin, begin + depth) into panels of `height` rows, in which the rows' values of one column stand
-// side by side. Missing rows are zero.
-void pack(const MatrixView& view, std::int64_t first, std::int64_t count, std::int64_t begin, std::int64_t depth, int height, std::vector<float>& line, float* to) {
+// Packs rows [first, first + count) x columns [begin, begin + depth) into panels of `height` rows, in which the rows' values of one column
+// stand side by side. Missing rows are zero.
+void pack(const MatrixView& view, std::int64_t first, std::int64_t count, std::int64_t begin, std::int64_t depth, int height,
+          std::vector<float>& line, float* to) {
   for (std::int64_t row = 0; row < count; row += height, to += height * depth) {
     const std::int64_t present = std::min<std::int64_t>(height, count - row);
     if (present < height) std::fill_n(to, height * depth, 0.f);
     const std::int64_t base = (first + row) * view.row_stride + begin * view.column_stride;
     if (view.row_stride == 1) {
-      for (std::int64_t step = 0; step < depth; ++step) load_line(view, base + step * view.column_stride, 1, present, to + step * height, 1);
+      for (std::int64_t step = 0; step < depth; ++step)
+        load_line(view, base + step * view.column_stride, 1, present, to + step * height, 1);
       continue;
     }
     for (std::int64_t i = 0; i < present; ++i) {
@@ -80,18 +82,21 @@ class ColumnRange {
   void thin(const StoreSums& store) {
     const std::int64_t width = last_ - first_, k = product_.k;
     std::vector<float> a(static_cast<std::size_t>(product_.m * k));
-    for (std::int64_t row = 0; row < product_.m; ++row) load_line(product_.a, row * product_.a.row_stride, product_.a.column_stride, k, a.data() + row * k, 1);
+    for (std::int64_t row = 0; row < product_.m; ++row)
+      load_line(product_.a, row * product_.a.row_stride, product_.a.column_stride, k, a.data() + row * k, 1);
     total_.assign(static_cast<std::size_t>(product_.m * width), 0.f);
     line_.resize(static_cast<std::size_t>(std::max(k, width)));
     if (product_.b.column_stride == 1) {
       for (std::int64_t step = 0; step < k; ++step) {
         load_line(product_.b, step * product_.b.row_stride + first_, 1, width, line_.data(), 1);
-        for (std::int64_t row = 0; row < product_.m; ++row) kernel_.add_scaled(a[static_cast<std::size_t>(row * k + step)], line_.data(), width, total_.data() + row * width);
+        for (std::int64_t row = 0; row < product_.m; ++row)
+          kernel_.add_scaled(a[static_cast<std::size_t>(row * k + step)], line_.data(), width, total_.data() + row * width);
       }
     } else {
       for (std::int64_t j = 0; j < width; ++j) {
         load_line(product_.b, (first_ + j) * product_.b.column_stride, product_.b.row_stride, k, line_.data(), 1);
-        for (std::int64_t row = 0; row < product_.m; ++row) total_[static_cast<std::size_t>(row * width + j)] = kernel_.dot(a.data() + row * k, line_.data(), k);
+        for (std::int64_t row = 0; row < product_.m; ++row)
+          total_[static_cast<std::size_t>(row * width + j)] = kernel_.dot(a.data() + row * k, line_.data(), k);
       }
     }
     store({0, product_.m, first_, width, total_.data(), width, 1});
@@ -125,7 +130,8 @@ class ColumnRange {
         pack(product_.a, row, present, k, depth, kernel_.rows, line_, packed_a_.data());
         for (std::int64_t j = 0; j < width; j += kernel_.columns)
           for (std::int64_t i = 0; i < present; i += kernel_.rows)
-            kernel_.add_tile(static_cast<int>(depth), packed_a_.data() + i * depth, packed_b_.data() + j * depth, sums.data() + (row + i) * stride_ + j, stride_);
+            kernel_.add_tile(static_cast<int>(depth), packed_a_.data() + i * depth, packed_b_.data() + j * depth,
+                             sums.data() + (row + i) * stride_ + j, stride_);
       }
     }
   }
@@ -137,7 +143,8 @@ class ColumnRange {
 };
 
 void multiply_wide(const Product& product, const StoreSums& store) {
-  const double flops = 2.0 * static_cast<double>(product.m) * static_cast<double>(product.n) * static_cast<double>(std::max<std::int64_t>(product.k, 1));
+  const double flops =
+      2.0 * static_cast<double>(product.m) * static_cast<double>(product.n) * static_cast<double>(std::max<std::int64_t>(product.k, 1));
   const std::int64_t unit = gemm_kernel().columns;
   std::int64_t parts = std::max(1u, std::thread::hardware_concurrency());
   parts = std::min({parts, static_cast<std::int64_t>(flops / kThreadFlops) + 1, (product.n + unit - 1) / unit});

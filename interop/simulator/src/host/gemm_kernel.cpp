@@ -56,13 +56,13 @@ template <float (*Load)(std::uint16_t)>
 }
 
 // One set of functions for each instruction set.
-#define FLOWCUT_SIM_GEMM_KERNEL(name, target, rows, lanes)                                                               \
-  target void name##_tile(int depth, const float* a, const float* b, float* sums, std::int64_t stride) {                 \
-    add_tile<rows, lanes>(depth, a, b, sums, stride);                                                                    \
-  }                                                                                                                      \
+#define FLOWCUT_SIM_GEMM_KERNEL(name, target, rows, lanes)                                                                               \
+  target void name##_tile(int depth, const float* a, const float* b, float* sums, std::int64_t stride) {                                 \
+    add_tile<rows, lanes>(depth, a, b, sums, stride);                                                                                    \
+  }                                                                                                                                      \
   target void name##_half(const std::uint16_t* from, std::int64_t count, float* to) { convert<half_to_float>(from, count, to); }         \
   target void name##_bfloat16(const std::uint16_t* from, std::int64_t count, float* to) { convert<bfloat16_to_float>(from, count, to); } \
-  target float name##_dot(const float* a, const float* b, std::int64_t count) { return dot(a, b, count); }               \
+  target float name##_dot(const float* a, const float* b, std::int64_t count) { return dot(a, b, count); }                               \
   target void name##_scaled(float scale, const float* from, std::int64_t count, float* to) { add_scaled(scale, from, count, to); }       \
   constexpr GemmKernel name{rows, 2 * (lanes), name##_tile, name##_half, name##_bfloat16, name##_dot, name##_scaled};
 

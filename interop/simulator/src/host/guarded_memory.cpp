@@ -22,7 +22,7 @@ constexpr std::uint16_t kGuard = 0x7FF9, kUnwritten = 0x7FF3, kFreed = 0x7FF5;
 
 constexpr std::size_t kAlignment = 256;
 constexpr std::size_t kLargeBytes = 64 << 10;
-constexpr std::size_t kQuarantineBlocks = 1024, kQuarantineBytes = std::size_t{192} << 20;
+constexpr std::size_t kQuarantineBlocks = 1024, kQuarantineBytes = std::size_t{64} << 20;
 constexpr std::size_t kPatternBytes = std::size_t{256} << 20;  // of a larger allocation only this much, at both ends, gets a pattern
 
 std::size_t guard_bytes(std::size_t size) { return size < kLargeBytes ? 256 : 1024; }
@@ -61,6 +61,23 @@ std::size_t mismatch(std::uintptr_t begin, std::size_t bytes, std::uint16_t word
     ++i;
   }
   return bytes;
+}
+
+// Whether guard bytes are as they were written, quickly.
+bool intact(std::uintptr_t begin, std::size_t bytes) {
+  static const auto expected = [] {
+    std::array<std::uint16_t, 1024> words{};
+    words.fill(kGuard);
+    return words;
+  }();
+  const auto* pattern = reinterpret_cast<const unsigned char*>(expected.data()) + (begin & 1);
+  while (bytes > 0) {
+    const std::size_t part = std::min(bytes, sizeof expected - 2);
+    if (std::memcmp(at(begin), pattern, part) != 0) return false;
+    begin += part;  // an even number, so that the pattern goes on
+    bytes -= part;
+  }
+  return true;
 }
 
 void fill_ends(const Allocation& allocation, std::uint16_t word) {
@@ -181,6 +198,7 @@ std::string GuardedMemory::check_guards(const Allocation& allocation) {
   const std::size_t before = allocation.address - allocation.span_begin;
   const std::uintptr_t end = allocation.address + allocation.size;
   const std::size_t behind = allocation.span_begin + allocation.span_bytes - end;
+  if (intact(allocation.span_begin, before) && intact(end, behind)) return {};
   std::string found;
   // Backwards from the allocation, so that the byte nearest to it is named.
   if (mismatch(allocation.span_begin, before, kGuard) != before) {
@@ -200,9 +218,12 @@ std::string GuardedMemory::check_guards(const Allocation& allocation) {
 std::string GuardedMemory::describe(std::uintptr_t address) const {
   const auto place = [](std::uintptr_t at, const Allocation& allocation) {
     const std::uintptr_t end = allocation.address + allocation.size;
-    const std::string state = allocation.life == Life::Freed ? ", which was freed" : allocation.life == Life::Reserved ? ", whose stream has not reached it yet" : "";
+    const std::string state = allocation.life == Life::Freed      ? ", which was freed"
+                              : allocation.life == Life::Reserved ? ", whose stream has not reached it yet"
+                                                                  : "";
     if (at >= end) return std::to_string(at - end) + " bytes behind the end of " + allocation.describe() + state;
-    if (at < allocation.address) return std::to_string(allocation.address - at) + " bytes before the start of " + allocation.describe() + state;
+    if (at < allocation.address)
+      return std::to_string(allocation.address - at) + " bytes before the start of " + allocation.describe() + state;
     return "offset " + std::to_string(at - allocation.address) + " of " + allocation.describe() + state;
   };
   constexpr std::uintptr_t kNear = std::uintptr_t{1} << 20;
@@ -214,6 +235,15 @@ std::string GuardedMemory::describe(std::uintptr_t address) const {
   const std::uintptr_t to_behind = behind == nullptr ? kNear : behind->address - address;
   if (std::min(from_before, to_behind) >= kNear) return {};
   return from_before <= to_behind ? place(address, *before) : place(address, *behind);
+}
+
+std::string GuardedMemory::broken_guard(const std::vector<std::uintptr_t>& pointers) {
+  for (const std::uintptr_t pointer : pointers) {
+    const auto found = containing(pointer);
+    if (found == nullptr || found->life != Life::Live) continue;
+    if (std::string broken = check_guards(*found); !broken.empty()) return broken;
+  }
+  return {};
 }
 
 std::string GuardedMemory::broken_guard() {
@@ -255,7 +285,8 @@ void GuardedMemory::publish(int device) {
 
 bool GuardedMemory::is_device_range(const void* pointer, std::size_t bytes) {
   const auto address = reinterpret_cast<std::uintptr_t>(pointer);
-  const auto next = std::upper_bound(ranges_.begin(), ranges_.end(), address, [](std::uintptr_t value, const Range& range) { return value < range.begin; });
+  const auto next = std::upper_bound(ranges_.begin(), ranges_.end(), address,
+                                     [](std::uintptr_t value, const Range& range) { return value < range.begin; });
   if (next == ranges_.begin()) return false;
   const Range& range = *std::prev(next);
   return address < range.end && range.end - address >= bytes;

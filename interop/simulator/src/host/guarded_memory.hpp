@@ -1,6 +1,6 @@
 // Memory of the simulated devices and pinned host memory, with what shows its misuse: guard bands before and behind every allocation, a
-// pattern in memory that was not written yet or was freed, and a quarantine that keeps freed memory from being used again soon. Large blocks
-// are closed while they are not live, so that any use of them is a fault.
+// pattern in memory that was not written yet or was freed, and a quarantine that keeps freed memory from being used again soon. Large
+// blocks are closed while they are not live, so that any use of them is a fault.
 #pragma once
 
 #include <cstddef>
@@ -32,8 +32,8 @@ struct Allocation {
   bool free_requested = false;
   int device = 0;
   unsigned flags = 0;
-  std::uint64_t number = 0;        // in the order of allocation, from 1
-  const char* entry = "";          // that made it
+  std::uint64_t number = 0;  // in the order of allocation, from 1
+  const char* entry = "";    // that made it
   Context* context = nullptr;
   std::shared_ptr<MemoryPool> pool;  // of stream-ordered memory
   std::uintptr_t span_begin = 0;
@@ -67,6 +67,8 @@ class GuardedMemory final : public MemoryCheck {
 
   // The first broken guard band of a live allocation, which is then repaired, or nothing.
   std::string broken_guard();
+  // The same for the allocations that these addresses lie in.
+  std::string broken_guard(const std::vector<std::uintptr_t>& pointers);
 
   // Writes into freed memory that is still in quarantine: one line each.
   std::vector<std::string> writes_after_free();

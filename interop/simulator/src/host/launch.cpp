@@ -47,6 +47,17 @@ std::shared_ptr<Arguments> copy_arguments(const Function& function, const Launch
   return copied;
 }
 
+// All words of the arguments that may be addresses.
+std::vector<std::uintptr_t> addresses_in(const Arguments& arguments, std::size_t bytes) {
+  std::vector<std::uintptr_t> found;
+  for (std::size_t at = 0; at + sizeof(std::uintptr_t) <= bytes; at += sizeof(std::uintptr_t)) {
+    std::uintptr_t word;
+    std::memcpy(&word, reinterpret_cast<const char*>(arguments.data()) + at, sizeof word);
+    if (word >= 4096) found.push_back(word);
+  }
+  return found;
+}
+
 CUresult kind_of(const std::string& message) {
   const auto names = [&message](const char* word) { return message.find(word) != std::string::npos; };
   if (names("misaligned")) return CUDA_ERROR_MISALIGNED_ADDRESS;
@@ -90,7 +101,8 @@ CUresult launch(Call& call, CUfunction handle, const LaunchRequest& request) {
     const std::lock_guard lock(driver.mutex);
     return {result, report.message + place_in(driver, report.message)};
   };
-  return issue(call, *stream, std::make_shared<Work>(Work{WorkKind::Kernel, "kernel " + function->kernel->name, run}));
+  Work work{WorkKind::Kernel, "kernel " + function->kernel->name, run, addresses_in(*arguments, function->kernel->args_bytes)};
+  return issue(call, *stream, std::make_shared<Work>(std::move(work)));
 }
 
 int blocks_per_multiprocessor(const DeviceModel& device, const Function& function, int block_threads, std::size_t shared_bytes) {
@@ -98,7 +110,8 @@ int blocks_per_multiprocessor(const DeviceModel& device, const Function& functio
   const int rounded = (block_threads + 31) / 32 * 32;
   int blocks = std::min(device.blocks_per_multiprocessor(), device.threads_per_multiprocessor() / rounded);
   const std::size_t taken = shared_bytes + DeviceModel::kReservedShared;
-  blocks = std::min<int>(blocks, static_cast<int>(std::min<std::size_t>(static_cast<std::size_t>(device.shared_per_multiprocessor()) / taken, 1024)));
+  blocks = std::min<int>(
+      blocks, static_cast<int>(std::min<std::size_t>(static_cast<std::size_t>(device.shared_per_multiprocessor()) / taken, 1024)));
   return blocks;
 }
 

@@ -96,14 +96,20 @@ cublasStatus_t check_matmul(const Matmul& matmul) {
   const bool plain_a = desc.trans_a == CUBLAS_OP_N, plain_b = desc.trans_b == CUBLAS_OP_N;
   const std::uint64_t m = plain_a ? matmul.a.rows : matmul.a.cols, k = plain_a ? matmul.a.cols : matmul.a.rows;
   const std::uint64_t k_of_b = plain_b ? matmul.b.rows : matmul.b.cols, n = plain_b ? matmul.b.cols : matmul.b.rows;
-  if (matmul.d.rows != m || matmul.d.cols != n || k != k_of_b || matmul.c.rows != m || matmul.c.cols != n) return CUBLAS_STATUS_INVALID_VALUE;
+  if (matmul.d.rows != m || matmul.d.cols != n || k != k_of_b || matmul.c.rows != m || matmul.c.cols != n)
+    return CUBLAS_STATUS_INVALID_VALUE;
   for (const MatrixLayout* layout : {&matmul.a, &matmul.b, &matmul.c})
     if (layout->batch_count != matmul.d.batch_count) return CUBLAS_STATUS_INVALID_VALUE;
-  if (!types_supported(desc.compute_type, desc.scale_type, matmul.a.type, matmul.b.type, matmul.c.type, matmul.d.type)) return CUBLAS_STATUS_NOT_SUPPORTED;
-  if (!epilogue_supported(desc.epilogue) || desc.pointer_mode > CUBLASLT_POINTER_MODE_DEVICE || desc.fill_mode != 2) return CUBLAS_STATUS_NOT_SUPPORTED;
-  if ((desc.epilogue & CUBLASLT_EPILOGUE_BIAS) != 0 && desc.bias_type != -1 && static_cast<std::uint32_t>(desc.bias_type) != matmul.d.type) return CUBLAS_STATUS_NOT_SUPPORTED;
+  if (!types_supported(desc.compute_type, desc.scale_type, matmul.a.type, matmul.b.type, matmul.c.type, matmul.d.type))
+    return CUBLAS_STATUS_NOT_SUPPORTED;
+  if (!epilogue_supported(desc.epilogue) || desc.pointer_mode > CUBLASLT_POINTER_MODE_DEVICE || desc.fill_mode != 2)
+    return CUBLAS_STATUS_NOT_SUPPORTED;
+  if ((desc.epilogue & CUBLASLT_EPILOGUE_BIAS) != 0 && desc.bias_type != -1 && static_cast<std::uint32_t>(desc.bias_type) != matmul.d.type)
+    return CUBLAS_STATUS_NOT_SUPPORTED;
   for (const MatrixLayout* layout : {&matmul.a, &matmul.b, &matmul.c, &matmul.d})
-    if ((layout->order != CUBLASLT_ORDER_COL && layout->order != CUBLASLT_ORDER_ROW) || layout->plane_offset != 0 || layout->batch_mode != 0) return CUBLAS_STATUS_NOT_SUPPORTED;
+    if ((layout->order != CUBLASLT_ORDER_COL && layout->order != CUBLASLT_ORDER_ROW) || layout->plane_offset != 0 ||
+        layout->batch_mode != 0)
+      return CUBLAS_STATUS_NOT_SUPPORTED;
   if (matmul.c.order != matmul.d.order) return CUBLAS_STATUS_NOT_SUPPORTED;
   // One product per matrix of a batch must not overwrite another's.
   if (matmul.d.batch_count > 1 && matmul.d.batch_stride == 0) return CUBLAS_STATUS_INVALID_VALUE;
@@ -122,10 +128,12 @@ cublasStatus_t check_algo(const Matmul& matmul, const MatmulAlgo& algo, std::siz
   if (algo.compute_type != matmul.desc.compute_type || algo.scale_type != matmul.desc.scale_type) return CUBLAS_STATUS_INVALID_VALUE;
   if (algo.splits < 1 || algo.splits > kMostSplits || (algo.tile != kTile64 && algo.tile != kTile128)) return CUBLAS_STATUS_NOT_SUPPORTED;
   const bool split = algo.splits > 1;
-  if (split != (algo.reduction != CUBLASLT_REDUCTION_SCHEME_NONE) || algo.reduction > CUBLASLT_REDUCTION_SCHEME_COMPUTE_TYPE) return CUBLAS_STATUS_NOT_SUPPORTED;
+  if (split != (algo.reduction != CUBLASLT_REDUCTION_SCHEME_NONE) || algo.reduction > CUBLASLT_REDUCTION_SCHEME_COMPUTE_TYPE)
+    return CUBLAS_STATUS_NOT_SUPPORTED;
   if (split && (algo.id == kGeneral || algo.splits > matmul.k())) return CUBLAS_STATUS_NOT_SUPPORTED;
   for (const MatrixLayout* layout : {&matmul.a, &matmul.b, &matmul.c, &matmul.d})
-    if (!lead_aligned(*layout, required_alignment(algo, static_cast<std::uint32_t>(size_of(*element_type(layout->type)))))) return CUBLAS_STATUS_NOT_SUPPORTED;
+    if (!lead_aligned(*layout, required_alignment(algo, static_cast<std::uint32_t>(size_of(*element_type(layout->type))))))
+      return CUBLAS_STATUS_NOT_SUPPORTED;
   if (algo.reduction == CUBLASLT_REDUCTION_SCHEME_COMPUTE_TYPE)
     *workspace = static_cast<std::size_t>(matmul.m() * matmul.n() * matmul.d.batch_count * algo.splits) * sizeof(float);
   return CUBLAS_STATUS_SUCCESS;
@@ -203,8 +211,10 @@ cublasStatus_t give(Value value, void* to, std::size_t size, std::size_t* writte
 
 }  // namespace
 
-FLOWCUT_SIM_EXPORT cublasStatus_t cublasLtMatmulAlgoGetHeuristic(cublasLtHandle_t handle, cublasLtMatmulDesc_t desc, cublasLtMatrixLayout_t a, cublasLtMatrixLayout_t b,
-                                                                 cublasLtMatrixLayout_t c, cublasLtMatrixLayout_t d, cublasLtMatmulPreference_t preference_handle, int requested,
+FLOWCUT_SIM_EXPORT cublasStatus_t cublasLtMatmulAlgoGetHeuristic(cublasLtHandle_t handle, cublasLtMatmulDesc_t desc,
+                                                                 cublasLtMatrixLayout_t a, cublasLtMatrixLayout_t b,
+                                                                 cublasLtMatrixLayout_t c, cublasLtMatrixLayout_t d,
+                                                                 cublasLtMatmulPreference_t preference_handle, int requested,
                                                                  cublasLtMatmulHeuristicResult_t* results, int* returned) {
   return lt_call(__func__, [&] {
     if (!is_tracked(handle, kLtHandle)) return CUBLAS_STATUS_NOT_INITIALIZED;
@@ -213,7 +223,8 @@ FLOWCUT_SIM_EXPORT cublasStatus_t cublasLtMatmulAlgoGetHeuristic(cublasLtHandle_
     if (!matmul || preference == nullptr || results == nullptr || returned == nullptr || requested < 1) return CUBLAS_STATUS_INVALID_VALUE;
     *returned = 0;
     if (const cublasStatus_t status = check_matmul(*matmul); status != CUBLAS_STATUS_SUCCESS) return status;
-    const std::uint32_t alignment = std::min({preference->alignment_a, preference->alignment_b, preference->alignment_c, preference->alignment_d});
+    const std::uint32_t alignment =
+        std::min({preference->alignment_a, preference->alignment_b, preference->alignment_c, preference->alignment_d});
     const auto proposed = propose(*matmul, alignment, preference->max_workspace, preference->reduction_mask);
     if (proposed.empty()) return CUBLAS_STATUS_NOT_SUPPORTED;
     *returned = std::min(requested, static_cast<int>(proposed.size()));
@@ -222,8 +233,9 @@ FLOWCUT_SIM_EXPORT cublasStatus_t cublasLtMatmulAlgoGetHeuristic(cublasLtHandle_
   });
 }
 
-FLOWCUT_SIM_EXPORT cublasStatus_t cublasLtMatmulAlgoGetIds(cublasLtHandle_t handle, cublasComputeType_t compute, cudaDataType_t scale, cudaDataType_t a, cudaDataType_t b,
-                                                           cudaDataType_t c, cudaDataType_t d, int requested, int* ids, int* returned) {
+FLOWCUT_SIM_EXPORT cublasStatus_t cublasLtMatmulAlgoGetIds(cublasLtHandle_t handle, cublasComputeType_t compute, cudaDataType_t scale,
+                                                           cudaDataType_t a, cudaDataType_t b, cudaDataType_t c, cudaDataType_t d,
+                                                           int requested, int* ids, int* returned) {
   return lt_call(__func__, [&] {
     if (!is_tracked(handle, kLtHandle)) return CUBLAS_STATUS_NOT_INITIALIZED;
     if (requested < 1 || ids == nullptr || returned == nullptr) return CUBLAS_STATUS_INVALID_VALUE;
@@ -235,11 +247,13 @@ FLOWCUT_SIM_EXPORT cublasStatus_t cublasLtMatmulAlgoGetIds(cublasLtHandle_t hand
   });
 }
 
-FLOWCUT_SIM_EXPORT cublasStatus_t cublasLtMatmulAlgoInit(cublasLtHandle_t handle, cublasComputeType_t compute, cudaDataType_t scale, cudaDataType_t a, cudaDataType_t b,
-                                                         cudaDataType_t c, cudaDataType_t d, int id, cublasLtMatmulAlgo_t* algo) {
+FLOWCUT_SIM_EXPORT cublasStatus_t cublasLtMatmulAlgoInit(cublasLtHandle_t handle, cublasComputeType_t compute, cudaDataType_t scale,
+                                                         cudaDataType_t a, cudaDataType_t b, cudaDataType_t c, cudaDataType_t d, int id,
+                                                         cublasLtMatmulAlgo_t* algo) {
   return lt_call(__func__, [&] {
     if (!is_tracked(handle, kLtHandle)) return CUBLAS_STATUS_NOT_INITIALIZED;
-    if (algo == nullptr || std::find(std::begin(kAlgorithms), std::end(kAlgorithms), id) == std::end(kAlgorithms)) return CUBLAS_STATUS_INVALID_VALUE;
+    if (algo == nullptr || std::find(std::begin(kAlgorithms), std::end(kAlgorithms), id) == std::end(kAlgorithms))
+      return CUBLAS_STATUS_INVALID_VALUE;
     if (!types_supported(compute, scale, a, b, c, d)) return CUBLAS_STATUS_NOT_SUPPORTED;
     MatmulAlgo made;
     made.id = id;
@@ -253,9 +267,9 @@ FLOWCUT_SIM_EXPORT cublasStatus_t cublasLtMatmulAlgoInit(cublasLtHandle_t handle
   });
 }
 
-FLOWCUT_SIM_EXPORT cublasStatus_t cublasLtMatmulAlgoCheck(cublasLtHandle_t handle, cublasLtMatmulDesc_t desc, cublasLtMatrixLayout_t a, cublasLtMatrixLayout_t b,
-                                                          cublasLtMatrixLayout_t c, cublasLtMatrixLayout_t d, const cublasLtMatmulAlgo_t* algo,
-                                                          cublasLtMatmulHeuristicResult_t* result) {
+FLOWCUT_SIM_EXPORT cublasStatus_t cublasLtMatmulAlgoCheck(cublasLtHandle_t handle, cublasLtMatmulDesc_t desc, cublasLtMatrixLayout_t a,
+                                                          cublasLtMatrixLayout_t b, cublasLtMatrixLayout_t c, cublasLtMatrixLayout_t d,
+                                                          const cublasLtMatmulAlgo_t* algo, cublasLtMatmulHeuristicResult_t* result) {
   return lt_call(__func__, [&] {
     if (!is_tracked(handle, kLtHandle)) return CUBLAS_STATUS_NOT_INITIALIZED;
     const auto matmul = find_matmul(desc, a, b, c, d);
@@ -266,33 +280,38 @@ FLOWCUT_SIM_EXPORT cublasStatus_t cublasLtMatmulAlgoCheck(cublasLtHandle_t handl
   });
 }
 
-FLOWCUT_SIM_EXPORT cublasStatus_t cublasLtMatmulAlgoConfigSetAttribute(cublasLtMatmulAlgo_t* algo, cublasLtMatmulAlgoConfigAttributes_t attribute, const void* value,
+FLOWCUT_SIM_EXPORT cublasStatus_t cublasLtMatmulAlgoConfigSetAttribute(cublasLtMatmulAlgo_t* algo,
+                                                                       cublasLtMatmulAlgoConfigAttributes_t attribute, const void* value,
                                                                        std::size_t size) {
   return lt_call(__func__, [&] {
     auto read = MatmulAlgo::read(algo);
     const Attribute found = read ? find(*read, attribute) : Attribute{};
     // The number is what cublasLtMatmulAlgoInit has made the algorithm for.
-    if (found.location == nullptr || value == nullptr || size != found.size || attribute == CUBLASLT_ALGO_CONFIG_ID) return CUBLAS_STATUS_INVALID_VALUE;
+    if (found.location == nullptr || value == nullptr || size != found.size || attribute == CUBLASLT_ALGO_CONFIG_ID)
+      return CUBLAS_STATUS_INVALID_VALUE;
     std::memcpy(found.location, value, size);
     read->write(algo);
     return CUBLAS_STATUS_SUCCESS;
   });
 }
 
-FLOWCUT_SIM_EXPORT cublasStatus_t cublasLtMatmulAlgoConfigGetAttribute(const cublasLtMatmulAlgo_t* algo, cublasLtMatmulAlgoConfigAttributes_t attribute, void* value,
+FLOWCUT_SIM_EXPORT cublasStatus_t cublasLtMatmulAlgoConfigGetAttribute(const cublasLtMatmulAlgo_t* algo,
+                                                                       cublasLtMatmulAlgoConfigAttributes_t attribute, void* value,
                                                                        std::size_t size, std::size_t* written) {
   return lt_call(__func__, [&] {
     auto read = MatmulAlgo::read(algo);
     const Attribute found = read ? find(*read, attribute) : Attribute{};
-    if (found.location == nullptr || (size == 0 && written == nullptr) || (size != 0 && (value == nullptr || size != found.size))) return CUBLAS_STATUS_INVALID_VALUE;
+    if (found.location == nullptr || (size == 0 && written == nullptr) || (size != 0 && (value == nullptr || size != found.size)))
+      return CUBLAS_STATUS_INVALID_VALUE;
     if (written != nullptr) *written = found.size;
     if (size != 0) std::memcpy(value, found.location, size);
     return CUBLAS_STATUS_SUCCESS;
   });
 }
 
-FLOWCUT_SIM_EXPORT cublasStatus_t cublasLtMatmulAlgoCapGetAttribute(const cublasLtMatmulAlgo_t* algo, cublasLtMatmulAlgoCapAttributes_t attribute, void* value, std::size_t size,
-                                                                    std::size_t* written) {
+FLOWCUT_SIM_EXPORT cublasStatus_t cublasLtMatmulAlgoCapGetAttribute(const cublasLtMatmulAlgo_t* algo,
+                                                                    cublasLtMatmulAlgoCapAttributes_t attribute, void* value,
+                                                                    std::size_t size, std::size_t* written) {
   return lt_call(__func__, [&] {
     const auto read = MatmulAlgo::read(algo);
     if (!read) return CUBLAS_STATUS_INVALID_VALUE;
@@ -300,11 +319,13 @@ FLOWCUT_SIM_EXPORT cublasStatus_t cublasLtMatmulAlgoCapGetAttribute(const cublas
     switch (attribute) {
       case CUBLASLT_ALGO_CAP_SPLITK_SUPPORT: return give<std::int32_t>(vectorised ? 1 : 0, value, size, written);
       case CUBLASLT_ALGO_CAP_REDUCTION_SCHEME_MASK:
-        return give<std::uint32_t>(vectorised ? CUBLASLT_REDUCTION_SCHEME_INPLACE | CUBLASLT_REDUCTION_SCHEME_COMPUTE_TYPE : 0, value, size, written);
+        return give<std::uint32_t>(vectorised ? CUBLASLT_REDUCTION_SCHEME_INPLACE | CUBLASLT_REDUCTION_SCHEME_COMPUTE_TYPE : 0, value, size,
+                                   written);
       case CUBLASLT_ALGO_CAP_STRIDED_BATCH_SUPPORT:
       case CUBLASLT_ALGO_CAP_OUT_OF_PLACE_RESULT_SUPPORT: return give<std::int32_t>(1, value, size, written);
       case CUBLASLT_ALGO_CAP_CTA_SWIZZLING_SUPPORT: return give<std::uint32_t>(0, value, size, written);
-      case CUBLASLT_ALGO_CAP_EPILOGUE_MASK: return give<std::uint32_t>(CUBLASLT_EPILOGUE_RELU_BIAS | CUBLASLT_EPILOGUE_GELU_BIAS, value, size, written);
+      case CUBLASLT_ALGO_CAP_EPILOGUE_MASK:
+        return give<std::uint32_t>(CUBLASLT_EPILOGUE_RELU_BIAS | CUBLASLT_EPILOGUE_GELU_BIAS, value, size, written);
       case CUBLASLT_ALGO_CAP_MIN_ALIGNMENT_A_BYTES:
       case CUBLASLT_ALGO_CAP_MIN_ALIGNMENT_B_BYTES:
       case CUBLASLT_ALGO_CAP_MIN_ALIGNMENT_C_BYTES:

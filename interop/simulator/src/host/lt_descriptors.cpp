@@ -92,7 +92,8 @@ template <class Object>
 cublasStatus_t get(const char* entry, Object* object, int attribute, void* value, std::size_t size, std::size_t* written) {
   return lt_call(entry, [&] {
     const Field found = object == nullptr ? Field{} : find(*object, attribute);
-    if (found.location == nullptr || (size == 0 && written == nullptr) || (size != 0 && (value == nullptr || size != found.size))) return CUBLAS_STATUS_INVALID_VALUE;
+    if (found.location == nullptr || (size == 0 && written == nullptr) || (size != 0 && (value == nullptr || size != found.size)))
+      return CUBLAS_STATUS_INVALID_VALUE;
     if (written != nullptr) *written = found.size;
     if (size != 0) std::memcpy(value, found.location, size);
     return CUBLAS_STATUS_SUCCESS;
@@ -130,7 +131,8 @@ MatrixLayout* find_layout(cublasLtMatrixLayout_t handle) { return look_up<Matrix
 
 MatmulPreference* find_preference(cublasLtMatmulPreference_t handle) { return look_up<MatmulPreference>(handle, kPreference); }
 
-std::optional<Matmul> find_matmul(cublasLtMatmulDesc_t desc, cublasLtMatrixLayout_t a, cublasLtMatrixLayout_t b, cublasLtMatrixLayout_t c, cublasLtMatrixLayout_t d) {
+std::optional<Matmul> find_matmul(cublasLtMatmulDesc_t desc, cublasLtMatrixLayout_t a, cublasLtMatrixLayout_t b, cublasLtMatrixLayout_t c,
+                                  cublasLtMatrixLayout_t d) {
   const MatmulDesc* described = find_desc(desc);
   const MatrixLayout *of_a = find_layout(a), *of_b = find_layout(b), *of_d = find_layout(d);
   const MatrixLayout* of_c = c == nullptr ? of_d : find_layout(c);
@@ -140,7 +142,8 @@ std::optional<Matmul> find_matmul(cublasLtMatmulDesc_t desc, cublasLtMatrixLayou
 
 }  // namespace flowcut::sim::host
 
-FLOWCUT_SIM_EXPORT cublasStatus_t cublasLtMatmulDescCreate(cublasLtMatmulDesc_t* handle, cublasComputeType_t compute, cudaDataType_t scale) {
+FLOWCUT_SIM_EXPORT cublasStatus_t cublasLtMatmulDescCreate(cublasLtMatmulDesc_t* handle, cublasComputeType_t compute,
+                                                           cudaDataType_t scale) {
   return lt_call(__func__, [&] {
     if (handle == nullptr) return CUBLAS_STATUS_INVALID_VALUE;
     MatmulDesc desc;
@@ -151,18 +154,22 @@ FLOWCUT_SIM_EXPORT cublasStatus_t cublasLtMatmulDescCreate(cublasLtMatmulDesc_t*
   });
 }
 
-FLOWCUT_SIM_EXPORT cublasStatus_t cublasLtMatmulDescDestroy(cublasLtMatmulDesc_t handle) { return destroy<MatmulDesc>(__func__, handle, kDesc); }
+FLOWCUT_SIM_EXPORT cublasStatus_t cublasLtMatmulDescDestroy(cublasLtMatmulDesc_t handle) {
+  return destroy<MatmulDesc>(__func__, handle, kDesc);
+}
 
-FLOWCUT_SIM_EXPORT cublasStatus_t cublasLtMatmulDescSetAttribute(cublasLtMatmulDesc_t handle, cublasLtMatmulDescAttributes_t attribute, const void* value, std::size_t size) {
+FLOWCUT_SIM_EXPORT cublasStatus_t cublasLtMatmulDescSetAttribute(cublasLtMatmulDesc_t handle, cublasLtMatmulDescAttributes_t attribute,
+                                                                 const void* value, std::size_t size) {
   return set(__func__, find_desc(handle), attribute, value, size);
 }
 
-FLOWCUT_SIM_EXPORT cublasStatus_t cublasLtMatmulDescGetAttribute(cublasLtMatmulDesc_t handle, cublasLtMatmulDescAttributes_t attribute, void* value, std::size_t size,
-                                                                 std::size_t* written) {
+FLOWCUT_SIM_EXPORT cublasStatus_t cublasLtMatmulDescGetAttribute(cublasLtMatmulDesc_t handle, cublasLtMatmulDescAttributes_t attribute,
+                                                                 void* value, std::size_t size, std::size_t* written) {
   return get(__func__, find_desc(handle), attribute, value, size, written);
 }
 
-FLOWCUT_SIM_EXPORT cublasStatus_t cublasLtMatrixLayoutCreate(cublasLtMatrixLayout_t* handle, cudaDataType type, std::uint64_t rows, std::uint64_t cols, std::int64_t ld) {
+FLOWCUT_SIM_EXPORT cublasStatus_t cublasLtMatrixLayoutCreate(cublasLtMatrixLayout_t* handle, cudaDataType type, std::uint64_t rows,
+                                                             std::uint64_t cols, std::int64_t ld) {
   return lt_call(__func__, [&] {
     if (handle == nullptr) return CUBLAS_STATUS_INVALID_VALUE;
     MatrixLayout layout;
@@ -175,15 +182,17 @@ FLOWCUT_SIM_EXPORT cublasStatus_t cublasLtMatrixLayoutCreate(cublasLtMatrixLayou
   });
 }
 
-FLOWCUT_SIM_EXPORT cublasStatus_t cublasLtMatrixLayoutDestroy(cublasLtMatrixLayout_t handle) { return destroy<MatrixLayout>(__func__, handle, kLayout); }
+FLOWCUT_SIM_EXPORT cublasStatus_t cublasLtMatrixLayoutDestroy(cublasLtMatrixLayout_t handle) {
+  return destroy<MatrixLayout>(__func__, handle, kLayout);
+}
 
-FLOWCUT_SIM_EXPORT cublasStatus_t cublasLtMatrixLayoutSetAttribute(cublasLtMatrixLayout_t handle, cublasLtMatrixLayoutAttribute_t attribute, const void* value,
-                                                                   std::size_t size) {
+FLOWCUT_SIM_EXPORT cublasStatus_t cublasLtMatrixLayoutSetAttribute(cublasLtMatrixLayout_t handle, cublasLtMatrixLayoutAttribute_t attribute,
+                                                                   const void* value, std::size_t size) {
   return set(__func__, find_layout(handle), attribute, value, size);
 }
 
-FLOWCUT_SIM_EXPORT cublasStatus_t cublasLtMatrixLayoutGetAttribute(cublasLtMatrixLayout_t handle, cublasLtMatrixLayoutAttribute_t attribute, void* value, std::size_t size,
-                                                                   std::size_t* written) {
+FLOWCUT_SIM_EXPORT cublasStatus_t cublasLtMatrixLayoutGetAttribute(cublasLtMatrixLayout_t handle, cublasLtMatrixLayoutAttribute_t attribute,
+                                                                   void* value, std::size_t size, std::size_t* written) {
   return get(__func__, find_layout(handle), attribute, value, size, written);
 }
 
@@ -195,14 +204,18 @@ FLOWCUT_SIM_EXPORT cublasStatus_t cublasLtMatmulPreferenceCreate(cublasLtMatmulP
   });
 }
 
-FLOWCUT_SIM_EXPORT cublasStatus_t cublasLtMatmulPreferenceDestroy(cublasLtMatmulPreference_t handle) { return destroy<MatmulPreference>(__func__, handle, kPreference); }
+FLOWCUT_SIM_EXPORT cublasStatus_t cublasLtMatmulPreferenceDestroy(cublasLtMatmulPreference_t handle) {
+  return destroy<MatmulPreference>(__func__, handle, kPreference);
+}
 
-FLOWCUT_SIM_EXPORT cublasStatus_t cublasLtMatmulPreferenceSetAttribute(cublasLtMatmulPreference_t handle, cublasLtMatmulPreferenceAttributes_t attribute, const void* value,
+FLOWCUT_SIM_EXPORT cublasStatus_t cublasLtMatmulPreferenceSetAttribute(cublasLtMatmulPreference_t handle,
+                                                                       cublasLtMatmulPreferenceAttributes_t attribute, const void* value,
                                                                        std::size_t size) {
   return set(__func__, find_preference(handle), attribute, value, size);
 }
 
-FLOWCUT_SIM_EXPORT cublasStatus_t cublasLtMatmulPreferenceGetAttribute(cublasLtMatmulPreference_t handle, cublasLtMatmulPreferenceAttributes_t attribute, void* value,
+FLOWCUT_SIM_EXPORT cublasStatus_t cublasLtMatmulPreferenceGetAttribute(cublasLtMatmulPreference_t handle,
+                                                                       cublasLtMatmulPreferenceAttributes_t attribute, void* value,
                                                                        std::size_t size, std::size_t* written) {
   return get(__func__, find_preference(handle), attribute, value, size, written);
 }

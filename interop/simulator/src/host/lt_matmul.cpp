@@ -90,13 +90,15 @@ void multiply_batch(const Operands& operands, const Scalars& scalars, std::int64
   const auto finish = [&](float sum, std::int64_t row, std::int64_t column) {
     float value = scalars.alpha * sum;
     // With beta = 0 the old content is not read: it may be anything.
-    if (scalars.beta != 0.f) value += scalars.beta * load(c, matmul.c.type, row * matmul.c.row_stride() + column * matmul.c.column_stride());
+    if (scalars.beta != 0.f)
+      value += scalars.beta * load(c, matmul.c.type, row * matmul.c.row_stride() + column * matmul.c.column_stride());
     if (biased) value += load(desc.bias, matmul.d.type, batch * desc.bias_batch_stride + row);
     store(d, matmul.d.type, row * matmul.d.row_stride() + column * matmul.d.column_stride(), activate(value, desc.epilogue));
   };
   multiply(product, [&](const SumTile& tile) {
     for (std::int64_t j = 0; j < tile.columns; ++j)
-      for (std::int64_t i = 0; i < tile.rows; ++i) finish(tile.sums[i * tile.row_stride + j * tile.column_stride], tile.row + i, tile.column + j);
+      for (std::int64_t i = 0; i < tile.rows; ++i)
+        finish(tile.sums[i * tile.row_stride + j * tile.column_stride], tile.row + i, tile.column + j);
   });
 }
 
@@ -107,7 +109,8 @@ std::string unusable(const Driver& driver, const Operands& operands, bool reads_
     const auto found = driver.memory.range(address_of(pointer), bytes);
     if (found != nullptr && found->life == Life::Live) return {};
     const std::string place = driver.memory.describe(address_of(pointer));
-    return std::string(name) + " (" + std::to_string(bytes) + " bytes) is not live device memory" + (place.empty() ? "" : ": it begins at " + place);
+    return std::string(name) + " (" + std::to_string(bytes) + " bytes) is not live device memory" +
+           (place.empty() ? "" : ": it begins at " + place);
   };
   const Matmul& matmul = operands.matmul;
   const MatmulDesc& desc = matmul.desc;
@@ -129,7 +132,8 @@ Outcome run(Driver& driver, const Operands& operands) {
     const std::lock_guard lock(driver.mutex);
     if (operands.matmul.desc.pointer_mode == CUBLASLT_POINTER_MODE_DEVICE) {
       for (const void* scalar : {operands.alpha, operands.beta})
-        if (driver.memory.range(address_of(scalar), sizeof(float)) == nullptr) return {CUDA_ERROR_ILLEGAL_ADDRESS, "alpha or beta is not in device memory"};
+        if (driver.memory.range(address_of(scalar), sizeof(float)) == nullptr)
+          return {CUDA_ERROR_ILLEGAL_ADDRESS, "alpha or beta is not in device memory"};
       std::memcpy(&scalars.alpha, operands.alpha, sizeof(float));
       std::memcpy(&scalars.beta, operands.beta, sizeof(float));
     }
@@ -165,8 +169,10 @@ cublasStatus_t choose_algorithm(Operands& operands, const cublasLtMatmulAlgo_t* 
     if (!given) return CUBLAS_STATUS_INVALID_VALUE;
     operands.algo = *given;
   }
-  if (const cublasStatus_t status = check_algo(operands.matmul, operands.algo, &operands.workspace_bytes); status != CUBLAS_STATUS_SUCCESS) return status;
-  if (operands.workspace_bytes > workspace_bytes || (operands.workspace_bytes != 0 && operands.workspace == nullptr)) return CUBLAS_STATUS_INVALID_VALUE;
+  if (const cublasStatus_t status = check_algo(operands.matmul, operands.algo, &operands.workspace_bytes); status != CUBLAS_STATUS_SUCCESS)
+    return status;
+  if (operands.workspace_bytes > workspace_bytes || (operands.workspace_bytes != 0 && operands.workspace == nullptr))
+    return CUBLAS_STATUS_INVALID_VALUE;
   if (address_of(operands.workspace) % 16 != 0) return CUBLAS_STATUS_INVALID_VALUE;
   return aligned(operands) ? CUBLAS_STATUS_SUCCESS : CUBLAS_STATUS_NOT_SUPPORTED;
 }
@@ -190,9 +196,10 @@ cublasStatus_t enqueue(std::shared_ptr<Operands> operands, CUstream stream_handl
   const auto stream = now.stream(stream_handle);
   if (stream == nullptr) return CUBLAS_STATUS_INVALID_VALUE;
   const Matmul& matmul = operands->matmul;
-  const std::string label = "cublasLtMatmul " + std::to_string(matmul.m()) + "x" + std::to_string(matmul.n()) + "x" + std::to_string(matmul.k());
+  const std::string label =
+      "cublasLtMatmul " + std::to_string(matmul.m()) + "x" + std::to_string(matmul.n()) + "x" + std::to_string(matmul.k());
   const auto work = [&driver, operands] { return run(driver, *operands); };
-  return status_of(issue(now, *stream, std::make_shared<Work>(Work{WorkKind::Kernel, label, work})));
+  return status_of(issue(now, *stream, std::make_shared<Work>(Work{WorkKind::Kernel, label, work, {address_of(operands->d)}})));
 }
 
 }  // namespace
@@ -268,9 +275,11 @@ FLOWCUT_SIM_EXPORT const char* cublasLtGetStatusString(cublasStatus_t status) {
   }
 }
 
-FLOWCUT_SIM_EXPORT cublasStatus_t cublasLtMatmul(cublasLtHandle_t handle, cublasLtMatmulDesc_t desc, const void* alpha, const void* a, cublasLtMatrixLayout_t a_layout, const void* b,
-                                                 cublasLtMatrixLayout_t b_layout, const void* beta, const void* c, cublasLtMatrixLayout_t c_layout, void* d,
-                                                 cublasLtMatrixLayout_t d_layout, const cublasLtMatmulAlgo_t* algo, void* workspace, std::size_t workspace_bytes, cudaStream_t stream) {
+FLOWCUT_SIM_EXPORT cublasStatus_t cublasLtMatmul(cublasLtHandle_t handle, cublasLtMatmulDesc_t desc, const void* alpha, const void* a,
+                                                 cublasLtMatrixLayout_t a_layout, const void* b, cublasLtMatrixLayout_t b_layout,
+                                                 const void* beta, const void* c, cublasLtMatrixLayout_t c_layout, void* d,
+                                                 cublasLtMatrixLayout_t d_layout, const cublasLtMatmulAlgo_t* algo, void* workspace,
+                                                 std::size_t workspace_bytes, cudaStream_t stream) {
   return lt_call(__func__, [&] {
     if (!is_tracked(handle, kLtHandle)) return CUBLAS_STATUS_NOT_INITIALIZED;
     const auto matmul = find_matmul(desc, a_layout, b_layout, c_layout, d_layout);

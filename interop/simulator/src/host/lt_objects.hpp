@@ -78,11 +78,13 @@ MatmulDesc* find_desc(cublasLtMatmulDesc_t handle);
 MatrixLayout* find_layout(cublasLtMatrixLayout_t handle);
 MatmulPreference* find_preference(cublasLtMatmulPreference_t handle);
 // Empty if any handle is wrong. A missing C is like D.
-std::optional<Matmul> find_matmul(cublasLtMatmulDesc_t desc, cublasLtMatrixLayout_t a, cublasLtMatrixLayout_t b, cublasLtMatrixLayout_t c, cublasLtMatrixLayout_t d);
+std::optional<Matmul> find_matmul(cublasLtMatmulDesc_t desc, cublasLtMatrixLayout_t a, cublasLtMatrixLayout_t b, cublasLtMatrixLayout_t c,
+                                  cublasLtMatrixLayout_t d);
 
 std::optional<ElementType> element_type(std::uint32_t type);
 
-// INVALID_VALUE if the shapes contradict each other, NOT_SUPPORTED for combinations of types, orders and epilogues that cublasLt does not have.
+// INVALID_VALUE if the shapes contradict each other, NOT_SUPPORTED for combinations of types, orders and epilogues that cublasLt does not
+// have.
 cublasStatus_t check_matmul(const Matmul& matmul);
 bool types_supported(std::int32_t compute, std::int32_t scale, std::uint32_t a, std::uint32_t b, std::uint32_t c, std::uint32_t d);
 

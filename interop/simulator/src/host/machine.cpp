@@ -10,13 +10,14 @@ namespace {
 
 thread_local bool this_is_device_thread = false;
 
-// How many operations of one stream may follow each other before another stream is drawn: often few, sometimes many, so that also an order shows
-// in which one stream has come far before the other one starts.
+// How many operations of one stream may follow each other before another stream is drawn: often few, sometimes many, so that also an order
+// shows in which one stream has come far before the other one starts.
 constexpr std::size_t kBursts[] = {1, 1, 1, 2, 4, 16, 64, 1024};
 
 }  // namespace
 
-Machine::Machine(std::mutex& driver_mutex, Skip skip, Finish finish) : mutex_(driver_mutex), skip_(std::move(skip)), finish_(std::move(finish)) {}
+Machine::Machine(std::mutex& driver_mutex, Skip skip, Finish finish)
+    : mutex_(driver_mutex), skip_(std::move(skip)), finish_(std::move(finish)) {}
 
 bool Machine::on_device_thread() { return this_is_device_thread; }
 
@@ -32,7 +33,7 @@ OperationPtr Machine::submit(WorkPtr work, Context* context, std::uint64_t lane,
   }
   if (operation->waiting == 0) ready_.push_back(operation);
   if (!thread_.joinable() && !stopping_) thread_ = std::thread([this] { loop(); });
-  wake_.notify_one();
+  if (idle_) wake_.notify_one();
   return operation;
 }
 
@@ -58,8 +59,8 @@ void Machine::reset(std::unique_lock<std::mutex>& lock, std::uint64_t seed) {
   steps_ = 0;
   random_ = Random(seed);
   burst_ = 0;
-  idle_least_ = std::chrono::microseconds(1000);
-  idle_most_ = std::chrono::microseconds(5000);
+  idle_least_ = std::chrono::microseconds(kIdleLeast);
+  idle_most_ = std::chrono::microseconds(kIdleMost);
 }
 
 void Machine::set_idle_delay(std::chrono::microseconds least, std::chrono::microseconds most) {
@@ -85,7 +86,9 @@ void Machine::loop() {
     settle_waiters();
     if (ready_.empty()) {
       if (std::exchange(steps_, 0) != 0) settled_.notify_all();
+      idle_ = true;
       wake_.wait(lock);
+      idle_ = false;
     } else if (!waiters_.empty()) {
       execute_next(lock);
     } else if (steps_ != 0) {

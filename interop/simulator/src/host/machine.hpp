@@ -1,5 +1,5 @@
-// The simulated devices' engine: runs queued operations one at a time on a thread of its own, in a random order that their dependencies allow,
-// and not before somebody waits for a result (or the host has been silent for a while).
+// The simulated devices' engine: runs queued operations one at a time on a thread of its own, in a random order that their dependencies
+// allow, and not before somebody waits for a result (or the host has been silent for a while).
 #pragma once
 
 #include <condition_variable>
@@ -48,6 +48,7 @@ class Machine {
 
  private:
   using Clock = std::chrono::steady_clock;
+  static constexpr int kIdleLeast = 300, kIdleMost = 2000;  // microseconds
   struct Waiter {
     std::function<bool()> done;
     bool satisfied = false;
@@ -67,12 +68,13 @@ class Machine {
   std::list<Waiter*> waiters_;
   unsigned steps_ = 0;  // that queries have asked for
   bool executing_ = false, stopping_ = false;
+  bool idle_ = false;  // the thread waits without a time, as there is nothing to run
   Random random_;
   Random idle_random_;  // of its own: how long the host was silent must not change the order that a seed gives
   std::uint64_t burst_lane_ = 0;
   std::size_t burst_ = 0;
   Clock::time_point last_call_ = Clock::now();
-  std::chrono::microseconds idle_least_{1000}, idle_most_{5000};
+  std::chrono::microseconds idle_least_{kIdleLeast}, idle_most_{kIdleMost};
 };
 
 }  // namespace flowcut::sim::host

@@ -6,7 +6,9 @@
 
 namespace flowcut::sim::host {
 
-[[gnu::always_inline]] inline float bfloat16_to_float(std::uint16_t bits) { return std::bit_cast<float>(static_cast<std::uint32_t>(bits) << 16); }
+[[gnu::always_inline]] inline float bfloat16_to_float(std::uint16_t bits) {
+  return std::bit_cast<float>(static_cast<std::uint32_t>(bits) << 16);
+}
 
 [[gnu::always_inline]] inline float half_to_float(std::uint16_t bits) {
   // The exponent's bias is corrected by a multiplication, which also normalises subnormal numbers; infinity and NaN keep all exponent bits.

@@ -26,8 +26,9 @@ enum class WorkKind { Kernel, Copy, Memset, Host, Empty, Allocate, Free };
 // What to do, however often: a stream's operation does it once, a graph's node at every launch. Everything it needs is copied into `run`.
 struct Work {
   WorkKind kind = WorkKind::Empty;
-  std::string label;             // for reports: "kernel fc_rms_norm"
-  std::function<Outcome()> run;  // called without the driver's lock; may be empty
+  std::string label;                          // for reports: "kernel fc_rms_norm"
+  std::function<Outcome()> run;               // called without the driver's lock; may be empty
+  std::vector<std::uintptr_t> pointers = {};  // of a kernel: addresses among its arguments, whose guard bands are checked behind it
 };
 using WorkPtr = std::shared_ptr<const Work>;
 

@@ -19,6 +19,7 @@ int main() {
 #define FLOWCUT_ENTRY(name, ...) check(dlsym(RTLD_DEFAULT, #name) == reinterpret_cast<void*>(&name), #name);
 #include "abi_facts.inc"
 #undef FLOWCUT_ENTRY
-  check(kLaunchParamBufferPointer == reinterpret_cast<void*>(1) && kLaunchParamBufferSize == reinterpret_cast<void*>(2), "launch parameters");
+  check(kLaunchParamBufferPointer == reinterpret_cast<void*>(1) && kLaunchParamBufferSize == reinterpret_cast<void*>(2),
+        "launch parameters");
   return summary();
 }

@@ -97,7 +97,11 @@ class Program {
     cublasLtMatmulPreference_t preference = nullptr;
     if (!fine(cuInit(0))) return;
     if (!made(cuDevicePrimaryCtxRetain(&context, 0), [] { return cuDevicePrimaryCtxRelease_v2(0); })) return;
-    if (!made(cuCtxPushCurrent_v2(context), [] { CUcontext popped; return cuCtxPopCurrent_v2(&popped); })) return;
+    if (!made(cuCtxPushCurrent_v2(context), [] {
+          CUcontext popped;
+          return cuCtxPopCurrent_v2(&popped);
+        }))
+      return;
     if (!made(cuModuleLoadData(&module, image.data()), [module = &module_] { return cuModuleUnload(*module); })) return;
     module_ = module;
     if (!fine(cuModuleGetFunction(&function, module, "fc_add"))) return;
@@ -130,9 +134,11 @@ class Program {
     if (!fine(cuEventRecord(event, stream)) || !fine(cuEventSynchronize(event)) || !fine(cuStreamSynchronize(stream))) return;
     if (!made(cublasLtCreate(&lt), [at = &lt_] { return cublasLtDestroy(*at); })) return;
     lt_ = lt;
-    if (!made(cublasLtMatmulDescCreate(&desc, CUBLAS_COMPUTE_32F, CUDA_R_32F), [at = &desc_] { return cublasLtMatmulDescDestroy(*at); })) return;
+    if (!made(cublasLtMatmulDescCreate(&desc, CUBLAS_COMPUTE_32F, CUDA_R_32F), [at = &desc_] { return cublasLtMatmulDescDestroy(*at); }))
+      return;
     desc_ = desc;
-    if (!made(cublasLtMatrixLayoutCreate(&layout, CUDA_R_32F, 4, 4, 4), [at = &layout_] { return cublasLtMatrixLayoutDestroy(*at); })) return;
+    if (!made(cublasLtMatrixLayoutCreate(&layout, CUDA_R_32F, 4, 4, 4), [at = &layout_] { return cublasLtMatrixLayoutDestroy(*at); }))
+      return;
     layout_ = layout;
     if (!made(cublasLtMatmulPreferenceCreate(&preference), [at = &preference_] { return cublasLtMatmulPreferenceDestroy(*at); })) return;
     preference_ = preference;

@@ -88,7 +88,8 @@ void product(const Case& c) {
     multiply(given, [&](const SumTile& tile) {
       for (std::int64_t i = 0; i < tile.rows; ++i)
         for (std::int64_t j = 0; j < tile.columns; ++j)
-          (*target)[static_cast<std::size_t>((tile.row + i) * c.n + tile.column + j)] = tile.sums[i * tile.row_stride + j * tile.column_stride];
+          (*target)[static_cast<std::size_t>((tile.row + i) * c.n + tile.column + j)] =
+              tile.sums[i * tile.row_stride + j * tile.column_stride];
     });
   }
   double worst = 0;

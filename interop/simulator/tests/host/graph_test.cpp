@@ -12,7 +12,14 @@ struct Work {
   CUevent fork, join;
   CUstream first, second;
 
-  Work() : a(allocate(1024)), b(allocate(1024)), c(allocate(1024)), fork(make_event()), join(make_event()), first(make_stream()), second(make_stream()) {}
+  Work()
+      : a(allocate(1024)),
+        b(allocate(1024)),
+        c(allocate(1024)),
+        fork(make_event()),
+        join(make_event()),
+        first(make_stream()),
+        second(make_stream()) {}
   ~Work() {
     for (const CUdeviceptr memory : {a, b, c}) ok(cuMemFree_v2(memory));
     for (const CUevent event : {fork, join}) ok(cuEventDestroy_v2(event));
@@ -102,7 +109,8 @@ void other_shape_cannot_be_updated() {
 
 // A call that a capture forbids says so, and the capture is then invalid.
 template <class Call>
-void forbidden(const char* what, CUresult expected, Call call, CUstreamCaptureMode mode = CU_STREAM_CAPTURE_MODE_GLOBAL, bool invalidates = true) {
+void forbidden(const char* what, CUresult expected, Call call, CUstreamCaptureMode mode = CU_STREAM_CAPTURE_MODE_GLOBAL,
+               bool invalidates = true) {
   const Session session;
   const Work work;
   CUgraph graph = nullptr;
@@ -111,7 +119,8 @@ void forbidden(const char* what, CUresult expected, Call call, CUstreamCaptureMo
   ok(cuMemsetD8Async(work.a, 0, 4, work.first));
   expect(expected, call(work), what);
   ok(cuStreamIsCapturing(work.first, &status));
-  same(static_cast<int>(invalidates ? CU_STREAM_CAPTURE_STATUS_INVALIDATED : CU_STREAM_CAPTURE_STATUS_ACTIVE), static_cast<int>(status), what);
+  same(static_cast<int>(invalidates ? CU_STREAM_CAPTURE_STATUS_INVALIDATED : CU_STREAM_CAPTURE_STATUS_ACTIVE), static_cast<int>(status),
+       what);
   if (invalidates) expect(CUDA_ERROR_STREAM_CAPTURE_INVALIDATED, cuMemsetD8Async(work.a, 0, 4, work.first), what);
   expect(invalidates ? CUDA_ERROR_STREAM_CAPTURE_INVALIDATED : CUDA_SUCCESS, cuStreamEndCapture(work.first, &graph), what);
   if (graph != nullptr) ok(cuGraphDestroy(graph));
@@ -124,21 +133,33 @@ void forbidden_calls() {
   const auto allocation = [&](const Work&) { return cuMemAlloc_v2(&memory, 16); };
   forbidden("cuMemAlloc", CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED, allocation);
   forbidden("cuMemAlloc, thread", CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED, allocation, CU_STREAM_CAPTURE_MODE_THREAD_LOCAL);
-  forbidden("cuMemAlloc, relaxed", CUDA_SUCCESS, [&](const Work&) { const CUresult result = cuMemAlloc_v2(&memory, 16); cuMemFree_v2(memory); return result; },
-            CU_STREAM_CAPTURE_MODE_RELAXED, false);
+  forbidden(
+      "cuMemAlloc, relaxed", CUDA_SUCCESS,
+      [&](const Work&) {
+        const CUresult result = cuMemAlloc_v2(&memory, 16);
+        cuMemFree_v2(memory);
+        return result;
+      },
+      CU_STREAM_CAPTURE_MODE_RELAXED, false);
   forbidden("cuStreamSynchronize", CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED, [](const Work& work) { return cuStreamSynchronize(work.first); });
   forbidden("cuStreamQuery", CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED, [](const Work& work) { return cuStreamQuery(work.first); });
   forbidden("cuCtxSynchronize", CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED, [](const Work&) { return cuCtxSynchronize(); });
-  forbidden("stream-ordered memory", CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED, [&](const Work& work) { return cuMemAllocAsync(&memory, 16, work.first); });
-  forbidden("default stream", CUDA_SUCCESS, [](const Work& work) { return cuMemsetD8Async(work.a, 0, 4, nullptr); }, CU_STREAM_CAPTURE_MODE_GLOBAL, false);
+  forbidden("stream-ordered memory", CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED,
+            [&](const Work& work) { return cuMemAllocAsync(&memory, 16, work.first); });
+  forbidden(
+      "default stream", CUDA_SUCCESS, [](const Work& work) { return cuMemsetD8Async(work.a, 0, 4, nullptr); },
+      CU_STREAM_CAPTURE_MODE_GLOBAL, false);
   forbidden("wait for work outside", CUDA_ERROR_STREAM_CAPTURE_ISOLATION, [](const Work& work) {
     ok(cuEventRecord(work.fork, work.second));
     return cuStreamWaitEvent(work.first, work.fork, 0);
   });
-  forbidden("captured event", CUDA_ERROR_CAPTURED_EVENT, [](const Work& work) {
-    ok(cuEventRecord(work.fork, work.first));
-    return cuEventSynchronize(work.fork);
-  }, CU_STREAM_CAPTURE_MODE_GLOBAL, false);
+  forbidden(
+      "captured event", CUDA_ERROR_CAPTURED_EVENT,
+      [](const Work& work) {
+        ok(cuEventRecord(work.fork, work.first));
+        return cuEventSynchronize(work.fork);
+      },
+      CU_STREAM_CAPTURE_MODE_GLOBAL, false);
 }
 
 void blocking_streams_and_the_default_stream() {

@@ -13,11 +13,14 @@ using namespace flowcut::sim::host;
 
 namespace {
 
-bool expect_status(cublasStatus_t expected, cublasStatus_t actual, const std::string& what = "", std::source_location at = std::source_location::current()) {
+bool expect_status(cublasStatus_t expected, cublasStatus_t actual, const std::string& what = "",
+                   std::source_location at = std::source_location::current()) {
   return check(expected == actual, what + ": expected " + cublasLtGetStatusName(expected) + ", got " + cublasLtGetStatusName(actual), at);
 }
 
-bool fine(cublasStatus_t actual, std::source_location at = std::source_location::current()) { return expect_status(CUBLAS_STATUS_SUCCESS, actual, "", at); }
+bool fine(cublasStatus_t actual, std::source_location at = std::source_location::current()) {
+  return expect_status(CUBLAS_STATUS_SUCCESS, actual, "", at);
+}
 
 // The descriptors of one product of column-major matrices.
 struct Descriptors {
@@ -26,7 +29,8 @@ struct Descriptors {
   cublasLtMatrixLayout_t a = nullptr, b = nullptr, c = nullptr;
   cublasLtMatmulPreference_t preference = nullptr;
 
-  Descriptors(cudaDataType_t in, cudaDataType_t out, std::uint64_t m, std::uint64_t n, std::uint64_t k, bool transposed_a, cublasComputeType_t compute = CUBLAS_COMPUTE_32F) {
+  Descriptors(cudaDataType_t in, cudaDataType_t out, std::uint64_t m, std::uint64_t n, std::uint64_t k, bool transposed_a,
+              cublasComputeType_t compute = CUBLAS_COMPUTE_32F) {
     fine(cublasLtCreate(&handle));
     fine(cublasLtMatmulDescCreate(&desc, compute, CUDA_R_32F));
     const std::uint64_t rows = transposed_a ? k : m, columns = transposed_a ? m : k;
@@ -55,16 +59,17 @@ struct Descriptors {
   std::vector<cublasLtMatmulHeuristicResult_t> algorithms(int requested, cublasStatus_t expected = CUBLAS_STATUS_SUCCESS) const {
     std::vector<cublasLtMatmulHeuristicResult_t> results(static_cast<std::size_t>(requested));
     int returned = 0;
-    expect_status(expected, cublasLtMatmulAlgoGetHeuristic(handle, desc, a, b, c, c, preference, requested, results.data(), &returned), "heuristic");
+    expect_status(expected, cublasLtMatmulAlgoGetHeuristic(handle, desc, a, b, c, c, preference, requested, results.data(), &returned),
+                  "heuristic");
     results.resize(static_cast<std::size_t>(returned));
     return results;
   }
 
-  cublasStatus_t run(float alpha, CUdeviceptr at_a, CUdeviceptr at_b, float beta, CUdeviceptr at_c, const cublasLtMatmulAlgo_t* algo, CUdeviceptr workspace, std::size_t bytes,
-                     CUstream stream) const {
+  cublasStatus_t run(float alpha, CUdeviceptr at_a, CUdeviceptr at_b, float beta, CUdeviceptr at_c, const cublasLtMatmulAlgo_t* algo,
+                     CUdeviceptr workspace, std::size_t bytes, CUstream stream) const {
     auto* const d = reinterpret_cast<void*>(at_c);
-    return cublasLtMatmul(handle, desc, &alpha, reinterpret_cast<const void*>(at_a), a, reinterpret_cast<const void*>(at_b), b, &beta, d, c, d, c, algo,
-                          reinterpret_cast<void*>(workspace), bytes, stream);
+    return cublasLtMatmul(handle, desc, &alpha, reinterpret_cast<const void*>(at_a), a, reinterpret_cast<const void*>(at_b), b, &beta, d, c,
+                          d, c, algo, reinterpret_cast<void*>(workspace), bytes, stream);
   }
 };
 
@@ -139,7 +144,8 @@ void epilogues(cudaDataType_t in, cudaDataType_t out) {
         worst = std::max(worst, std::fabs(value - result[j * m + i]) / allowed);
       }
     }
-    check(worst <= 1, "epilogue " + std::to_string(epilogue) + ", types " + std::to_string(in) + " " + std::to_string(out) + ": " + std::to_string(100 * worst) + " % of what is allowed");
+    check(worst <= 1, "epilogue " + std::to_string(epilogue) + ", types " + std::to_string(in) + " " + std::to_string(out) + ": " +
+                          std::to_string(100 * worst) + " % of what is allowed");
     ok(cuMemFree_v2(at_c));
   }
   for (const CUdeviceptr memory : {at_a, at_b, at_bias}) ok(cuMemFree_v2(memory));
@@ -161,7 +167,9 @@ void algorithms() {
   std::vector<float> first;
   for (const auto& algorithm : found) {
     if (algorithm.workspaceSize != 0)
-      expect_status(CUBLAS_STATUS_INVALID_VALUE, lt.run(1, at_a, at_b, 0, at_c, &algorithm.algo, workspace, algorithm.workspaceSize - 1, nullptr), "workspace too small");
+      expect_status(CUBLAS_STATUS_INVALID_VALUE,
+                    lt.run(1, at_a, at_b, 0, at_c, &algorithm.algo, workspace, algorithm.workspaceSize - 1, nullptr),
+                    "workspace too small");
     fine(lt.run(1, at_a, at_b, 0, at_c, &algorithm.algo, workspace, most, nullptr));
     const std::vector<float> result = download(at_c, m * n, CUDA_R_32F);
     if (first.empty()) first = result;
@@ -175,7 +183,10 @@ void algorithms() {
   fine(cublasLtMatmulAlgoGetIds(lt.handle, CUBLAS_COMPUTE_32F, CUDA_R_32F, CUDA_R_32F, CUDA_R_32F, CUDA_R_32F, CUDA_R_32F, 8, ids, &count));
   check(count >= 2, "algorithm numbers");
   fine(cublasLtMatmulAlgoInit(lt.handle, CUBLAS_COMPUTE_32F, CUDA_R_32F, CUDA_R_32F, CUDA_R_32F, CUDA_R_32F, CUDA_R_32F, ids[0], &made));
-  expect_status(CUBLAS_STATUS_INVALID_VALUE, cublasLtMatmulAlgoInit(lt.handle, CUBLAS_COMPUTE_32F, CUDA_R_32F, CUDA_R_32F, CUDA_R_32F, CUDA_R_32F, CUDA_R_32F, 999, &made), "number");
+  expect_status(
+      CUBLAS_STATUS_INVALID_VALUE,
+      cublasLtMatmulAlgoInit(lt.handle, CUBLAS_COMPUTE_32F, CUDA_R_32F, CUDA_R_32F, CUDA_R_32F, CUDA_R_32F, CUDA_R_32F, 999, &made),
+      "number");
   const std::int32_t splits = 3;
   fine(cublasLtMatmulAlgoConfigSetAttribute(&made, CUBLASLT_ALGO_CONFIG_SPLITK_NUM, &splits, sizeof splits));
   expect_status(CUBLAS_STATUS_NOT_SUPPORTED, lt.run(1, at_a, at_b, 0, at_c, &made, 0, 0, nullptr), "split without a reduction");
@@ -233,11 +244,13 @@ void refusals() {
     shapes.algorithms(1, CUBLAS_STATUS_INVALID_VALUE);
     Descriptors bias(CUDA_R_16F, CUDA_R_16F, 8, 8, 8, false);
     bias.set(CUBLASLT_MATMUL_DESC_EPILOGUE, std::uint32_t{CUBLASLT_EPILOGUE_BIAS});
-    expect_status(CUBLAS_STATUS_INVALID_VALUE, bias.run(1, memory, memory + 128, 0, memory + 256, nullptr, 0, 0, nullptr), "bias without pointer");
+    expect_status(CUBLAS_STATUS_INVALID_VALUE, bias.run(1, memory, memory + 128, 0, memory + 256, nullptr, 0, 0, nullptr),
+                  "bias without pointer");
     bias.set(CUBLASLT_MATMUL_DESC_BIAS_DATA_TYPE, std::int32_t{CUDA_R_32F});
     bias.algorithms(1, CUBLAS_STATUS_NOT_SUPPORTED);
     const std::int8_t small = 0;
-    expect_status(CUBLAS_STATUS_INVALID_VALUE, cublasLtMatmulDescSetAttribute(bias.desc, CUBLASLT_MATMUL_DESC_TRANSA, &small, 1), "size of an attribute");
+    expect_status(CUBLAS_STATUS_INVALID_VALUE, cublasLtMatmulDescSetAttribute(bias.desc, CUBLASLT_MATMUL_DESC_TRANSA, &small, 1),
+                  "size of an attribute");
     expect_status(CUBLAS_STATUS_INVALID_VALUE, cublasLtMatmulDescDestroy(reinterpret_cast<cublasLtMatmulDesc_t>(bias.a)), "wrong handle");
     std::size_t size = 0;
     fine(cublasLtMatmulDescGetAttribute(bias.desc, CUBLASLT_MATMUL_DESC_BIAS_POINTER, nullptr, 0, &size));
@@ -247,10 +260,12 @@ void refusals() {
     // A vectorised algorithm with a pointer that is aligned to 2 bytes only; the general one takes it.
     Descriptors lt(CUDA_R_16F, CUDA_R_16F, 8, 8, 8, false);
     const auto algorithms = lt.algorithms(8);
-    expect_status(CUBLAS_STATUS_NOT_SUPPORTED, lt.run(1, memory + 2, memory + 512, 0, memory + 1024, &algorithms.front().algo, 0, 0, nullptr), "misaligned");
+    expect_status(CUBLAS_STATUS_NOT_SUPPORTED,
+                  lt.run(1, memory + 2, memory + 512, 0, memory + 1024, &algorithms.front().algo, 0, 0, nullptr), "misaligned");
     fine(lt.run(1, memory + 2, memory + 512, 0, memory + 1024, &algorithms.back().algo, 0, 0, nullptr));
     fine(lt.run(1, memory + 2, memory + 512, 0, memory + 1024, nullptr, 0, 0, nullptr));
-    expect_status(CUBLAS_STATUS_NOT_SUPPORTED, lt.run(1, memory + 1, memory + 512, 0, memory + 1024, nullptr, 0, 0, nullptr), "not even an element");
+    expect_status(CUBLAS_STATUS_NOT_SUPPORTED, lt.run(1, memory + 1, memory + 512, 0, memory + 1024, nullptr, 0, 0, nullptr),
+                  "not even an element");
   }
   ok(cuCtxSynchronize());
   session.clean = false;

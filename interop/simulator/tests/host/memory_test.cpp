@@ -168,7 +168,8 @@ void copies() {
   ok(cuMemcpyDtoHAsync_v2(back.data(), b, 400, nullptr));
   for (unsigned i = 0; i < 100; ++i) check(back[i] == i + 5, "pageable memory was written before the call returned");
   expect(CUDA_ERROR_INVALID_VALUE, cuMemcpyHtoDAsync_v2(a + 4, host.data(), 400, nullptr), "behind the end");
-  expect(CUDA_ERROR_INVALID_VALUE, cuMemcpyDtoHAsync_v2(back.data(), reinterpret_cast<CUdeviceptr>(host.data()), 4, nullptr), "not device memory");
+  expect(CUDA_ERROR_INVALID_VALUE, cuMemcpyDtoHAsync_v2(back.data(), reinterpret_cast<CUdeviceptr>(host.data()), 4, nullptr),
+         "not device memory");
   expect(CUDA_ERROR_INVALID_VALUE, cuMemsetD8Async(a, 0, 401, nullptr));
   expect(CUDA_ERROR_INVALID_VALUE, cuMemsetD32Async(a + 2, 0, 1, nullptr), "misaligned");
   ok(cuMemcpyHtoDAsync_v2(a, host.data(), 0, nullptr));

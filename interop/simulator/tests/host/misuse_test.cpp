@@ -21,7 +21,8 @@ void write_behind_the_end() {
   const Kernels kernels;
   const CUdeviceptr memory = allocate(40);
   ok(kernels.launch("fc_poke", buffers(0, memory, 10, 0), nullptr));
-  ok(cuMemFree_v2(allocate(4)) == CUDA_ERROR_ILLEGAL_ADDRESS ? CUDA_SUCCESS : CUDA_ERROR_UNKNOWN);
+  const CUdeviceptr other = allocate(4);
+  expect(CUDA_ERROR_ILLEGAL_ADDRESS, cuMemFree_v2(other), "a free waits");
   lost(CUDA_ERROR_ILLEGAL_ADDRESS, cuCtxSynchronize());
   reported({"fc_poke", "write 0 bytes behind the end of allocation", "(cuMemAlloc_v2, 40 bytes)"});
   ok(cuDevicePrimaryCtxReset_v2(0));
@@ -37,6 +38,17 @@ void write_before_the_start() {
   ok(kernels.launch("fc_poke", buffers(0, memory, 0, -3), nullptr));
   lost(CUDA_ERROR_ILLEGAL_ADDRESS, cuStreamSynchronize(nullptr));
   reported({"fc_poke", "before the start of allocation"});
+}
+
+// Into the guard band of an allocation that the kernel was not given.
+void write_beside_another_allocation() {
+  Session session;
+  session.clean = false;
+  const Kernels kernels;
+  const CUdeviceptr first = allocate(400), second = allocate(400);
+  ok(kernels.launch("fc_poke", buffers(0, first, 0, static_cast<int>((second + 408 - first) / 4)), nullptr));
+  lost(CUDA_ERROR_ILLEGAL_ADDRESS, cuCtxSynchronize());
+  reported({"after kernel fc_poke: write 8 bytes behind the end of allocation", "(cuMemAlloc_v2, 400 bytes)"});
 }
 
 void write_far_away() {
@@ -58,7 +70,8 @@ void use_after_free(std::size_t bytes) {
   expect(CUDA_ERROR_INVALID_VALUE, cuMemsetD8Async(memory, 0, 4, nullptr), "the driver knows that it is freed");
   ok(kernels.launch("fc_poke", buffers(0, memory, 3, 0), nullptr));
   cuCtxSynchronize();
-  reported({bytes > 65536 ? "which was freed" : "write to freed memory at offset 12", "(cuMemAlloc_v2, " + std::to_string(bytes) + " bytes)"});
+  reported(
+      {bytes > 65536 ? "which was freed" : "write to freed memory at offset 12", "(cuMemAlloc_v2, " + std::to_string(bytes) + " bytes)"});
 }
 
 // Freed in one stream while another stream may still use it: some order of the two shows it.
@@ -112,7 +125,8 @@ void leaks_are_named() {
   make_stream();
   make_event();
   const std::string text = leaks();
-  for (const char* part : {"(cuMemAlloc_v2, 10 bytes)", "(cuMemHostAlloc, 12 bytes)", "stream from cuStreamCreate", "event from cuEventCreate", "primary context of device 0"})
+  for (const char* part : {"(cuMemAlloc_v2, 10 bytes)", "(cuMemHostAlloc, 12 bytes)", "stream from cuStreamCreate",
+                           "event from cuEventCreate", "primary context of device 0"})
     check(contains(text, part), std::string(part) + " in: " + text);
   check(violations().empty(), violations());
 }
@@ -143,6 +157,7 @@ int main() {
   ok(cuInit(0));
   write_behind_the_end();
   write_before_the_start();
+  write_beside_another_allocation();
   write_far_away();
   use_after_free(1000);
   use_after_free(1000000);

@@ -10,7 +10,8 @@ namespace {
 void images() {
   const Session session;
   CUmodule module = nullptr;
-  expect(CUDA_ERROR_INVALID_IMAGE, cuModuleLoadData(&module, "this is no image of any kind, only text of some length ........................"));
+  expect(CUDA_ERROR_INVALID_IMAGE,
+         cuModuleLoadData(&module, "this is no image of any kind, only text of some length ........................"));
   std::vector<char> image = compile(kKernels);
   std::vector<char> damaged = image;
   damaged[damaged.size() / 2] ^= 1;
@@ -49,7 +50,8 @@ void limits() {
   expect(CUDA_ERROR_INVALID_VALUE, cuLaunchKernel(add, 1, 1, 1, 1, 1, 1, 0, nullptr, nullptr, nullptr), "no arguments");
   expect(CUDA_ERROR_INVALID_HANDLE, launch(nullptr, 1, 1, 0), "no function");
   expect(CUDA_ERROR_INVALID_VALUE, launch(shared, 1, 64, 48 * 1024 + 1), "shared memory without the attribute");
-  expect(CUDA_ERROR_INVALID_VALUE, cuFuncSetAttribute(shared, CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES, 228 * 1024), "more than a block may have");
+  expect(CUDA_ERROR_INVALID_VALUE, cuFuncSetAttribute(shared, CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES, 228 * 1024),
+         "more than a block may have");
   ok(cuFuncSetAttribute(shared, CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES, 100 * 1024));
   ok(launch(shared, 1, 64, 100 * 1024));
   expect(CUDA_ERROR_INVALID_VALUE, launch(shared, 1, 64, 100 * 1024 + 1));

@@ -50,7 +50,8 @@ void missing_wait_shows() {
     check(consumer_is_right(seed, Order::Legacy), "with the default stream, seed " + std::to_string(seed));
   }
   check(wrong >= 5 && wrong <= 19, "without a wait wrong with " + std::to_string(wrong) + " of 24 seeds");
-  check(wrong_blocking >= 5 && wrong_blocking <= 19, "blocking streams do not wait for each other: wrong with " + std::to_string(wrong_blocking));
+  check(wrong_blocking >= 5 && wrong_blocking <= 19,
+        "blocking streams do not wait for each other: wrong with " + std::to_string(wrong_blocking));
 }
 
 // The other order: the consumer has much to do before it reads, so that only a schedule that favours it goes wrong.
