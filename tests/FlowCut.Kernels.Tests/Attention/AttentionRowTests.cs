@@ -32,8 +32,8 @@ internal sealed record MeanQueryCase(string Name, ElementType Type, int[] Offset
             what =>
             {
                 var means = bench.Read(mean);
-                Tolerances.Mean.Check(Means(q), means, ElementType.Float32, what + ", mean");
-                Tolerances.LogProbability.Check(LogProbabilities(means, k, shape.Scale), bench.Read(logProbabilities), ElementType.Float32, what);
+                Tolerance.Mean.Check(Means(q), means, ElementType.Float32, what + ", mean");
+                Tolerance.LogProbability.Check(LogProbabilities(means, k, shape.Scale), bench.Read(logProbabilities), ElementType.Float32, what);
             },
             query.Bytes + key.Bytes);
     }

@@ -37,7 +37,7 @@ internal sealed record DecodeCase(string Name, ElementType Type, int[] FirstRows
             () => DecodeAttention.Launch(bench.Kernels, inputs, output, shape, new DecodeWorkspace(partial, arrivals), bench.Stream),
             what =>
             {
-                Tolerances.Decode.Check(Expected(q, k, v, shape.Scale), bench.Read(output), Type, what);
+                Tolerance.DecodeAttention.Check(Expected(q, k, v, shape.Scale), bench.Read(output), Type, what);
                 Assert.All(bench.Read(arrivals), count => Assert.Equal(0, count));
             },
             inputs.KeyCache.Bytes + inputs.ValueCache.Bytes);
@@ -85,7 +85,7 @@ public class DecodeAttentionTests
             new DecodeCase("strided", type, [0, 5], [5, 77], 4, 2, 80, Layout.Strided),
             new DecodeCase("odd head size", type, [2], [33], 3, 3, 20, Layout.Misaligned),
             new DecodeCase("a head of one column", type, [0], [130], 3, 1, 1),
-            new DecodeCase("probabilities that underflow", type, [0], [200], 2, 2, 64) { Deviation = 60 },
+            new DecodeCase("probabilities that underflow", type, [0], [200], 2, 2, 64) { Deviation = 30 },
             new DecodeCase("a NaN among the keys of one head", type, [7], [90], 4, 2, 64) { BadHead = 1 },
         }
         select c;

@@ -48,9 +48,9 @@ internal sealed record RotaryCase(string Name, ElementType Type, int Rows, int H
             () => RotaryAppend.Launch(bench.Kernels, query, append, at, bench.Stream),
             what =>
             {
-                Tolerances.Rotary.Check(Rotated(q, Heads, positions, frequencies), bench.Read(query), Type, what + ", query");
+                Tolerance.Rotary.Check(Rotated(q, Heads, positions, frequencies), bench.Read(query), Type, what + ", query");
                 var places = Scattered ? cacheRows : [.. Enumerable.Range(0, Rows)];
-                Tolerances.Rotary.Check(Cache(Rotated(k, KeyValueHeads, positions, frequencies), places, columns), bench.Read(append.KeyCache), Type, what + ", keys");
+                Tolerance.Rotary.Check(Cache(Rotated(k, KeyValueHeads, positions, frequencies), places, columns), bench.Read(append.KeyCache), Type, what + ", keys");
                 Tolerance.Exact.Check(Cache(Array.ConvertAll(v, x => (double)x), places, columns), bench.Read(append.ValueCache), Type, what + ", values");
             },
             2 * (query.Bytes + append.Key.Bytes + append.Value.Bytes));

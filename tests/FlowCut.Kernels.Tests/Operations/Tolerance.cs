@@ -15,6 +15,15 @@ internal sealed record Tolerance(double Absolute, double Epsilons)
     public static readonly Tolerance ValueStatistic = new(1e-5, 16);
     public static readonly Tolerance FlowScore = new(1e-9, 96);
     public static readonly Tolerance EntropyRatio = new(2e-6, 0);
+    public static readonly Tolerance LogProbability = new(2e-5, 16);
+    public static readonly Tolerance Mean = new(1e-6, 16);
+    public static readonly Tolerance Rotary = new(1e-6, 8);
+
+    /// <summary>Decoding keeps its probabilities in fp32 whatever the elements are.</summary>
+    public static readonly Tolerance DecodeAttention = new(5e-6, 32);
+
+    /// <summary>Tensor cores take the probabilities rounded to the element type, so values of both signs cancel to within its steps.</summary>
+    public static Tolerance Attention(ElementType type) => new(type == ElementType.Float32 ? 5e-6 : Numbers.Epsilon(type), 32);
 
     /// <summary>Not-a-number and the infinities must be where the reference has them.</summary>
     public void Check(ReadOnlySpan<double> expected, ReadOnlySpan<float> actual, ElementType type, string what)
