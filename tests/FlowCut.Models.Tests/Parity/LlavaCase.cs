@@ -2,6 +2,7 @@ using System.Text;
 using System.Text.Json;
 using FlowCut.Models.Backends;
 using FlowCut.Models.Checkpoints;
+using FlowCut.Models.Families;
 using FlowCut.Models.Generation;
 using FlowCut.Models.Imaging;
 using FlowCut.Models.Pruning;

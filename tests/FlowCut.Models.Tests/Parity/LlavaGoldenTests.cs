@@ -2,7 +2,6 @@ using System.Text.Json;
 using FlowCut.Models.Checkpoints;
 using FlowCut.Models.Families;
 using FlowCut.Models.Generation;
-using FlowCut.Models.Imaging;
 using FlowCut.Models.Pruning;
 using FlowCut.Models.Tracing;
 using FlowCut.Testing;
