@@ -86,7 +86,8 @@ struct RunningSoftmax {
 };
 
 /// Keys first … end − 1 of the cache rows that start at `key` and `value`.
-__device__ __forceinline__ void attend(RunningSoftmax& running, const float (&query)[kGroup][Slice::kWidth], const DecodeAttentionArgs& args, const Elem* key, const Elem* value, int first, int end) {
+__device__ __forceinline__ void attend(RunningSoftmax& running, const float (&query)[kGroup][Slice::kWidth], const DecodeAttentionArgs& args,
+                                       const Elem* key, const Elem* value, int first, int end) {
   for (int block_row = first; block_row < end; block_row += kStates * kUnroll) {
     const int row = block_row + fc::warp_id() * Slice::kRows + Slice::row();
     Slice keys[kUnroll], values[kUnroll];
@@ -183,7 +184,9 @@ extern "C" __global__ void __launch_bounds__(kThreads) fc_decode_attention(const
     for (int i = 0; i < Slice::kWidth; i++) query[g][i] = Slice::column() + i < kHeadSize ? fc::to_float(row[Slice::column() + i]) * (args.scale * kLog2e) : 0.0f;
   }
   RunningSoftmax running;
-  attend(running, query, args, args.key_cache + first_row * args.key_stride + column, args.value_cache + first_row * args.value_stride + column, min(length, split * range), min(length, (split + 1) * range));
+  const Elem* key = args.key_cache + first_row * args.key_stride + column;
+  const Elem* value = args.value_cache + first_row * args.value_stride + column;
+  attend(running, query, args, key, value, min(length, split * range), min(length, (split + 1) * range));
 
   const long long first_partial = (static_cast<long long>(sequence) * args.heads + head) * splits;
   float* partial = args.partial + first_partial * kHeadSize;

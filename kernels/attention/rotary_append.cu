@@ -3,11 +3,11 @@
 // place, the key on its way into its cache, the value is copied beside it.
 // query [rows, heads·kHeadSize], key, value [rows, kv heads·kHeadSize], caches [cache rows, kv heads·kHeadSize], at strides;
 // row r goes to cache row cache_rows[r], or r without that table; a negative one is not written.
-// positions [axes, position_stride], inverse_frequencies [kHeadSize/2] fp32. Pairs below first_axis_end use axis 0,
-// those below second_axis_end axis 1, the others axis 2: one axis for text, two for Qwen's vision encoder (kHeadSize/4 pairs each, whose
-// frequencies the caller repeats), three for M-RoPE.
-// A block computes the angles of one row once and turns every gridDim.y-th head of it. Arithmetic in fp32, sine and cosine
-// to 2 ulp. A cache may be the key's or value's own memory if no table moves the rows. Oracle: RotaryOracle.
+// positions [axes, position_stride], inverse_frequencies [kHeadSize/2] fp32. Pairs below first_axis_end use axis 0, those
+// below second_axis_end axis 1, the others axis 2: one axis for text, two for Qwen's vision encoder (kHeadSize/4 pairs
+// each, whose frequencies the caller repeats), three for M-RoPE.
+// A block computes the angles of one row once and turns every gridDim.y-th part of its heads. Arithmetic in fp32, sine and
+// cosine to 2 ulp. A cache may be the key's or value's own memory if no table moves the rows. Oracle: RotaryOracle.
 #include "config/rotary_append.cuh"
 #include "fc/math.cuh"
 #include "fc/types.cuh"

@@ -3,7 +3,7 @@
 // x [rows, columns] at a stride, mean [sequences, columns] fp32 at a stride; sequence s is rows offsets[s] … [s + 1] − 1,
 // and 0 if it has none. Sums in fp32, always in the same order.
 // A block owns 32 columns of one sequence; each of its warps takes every kWarps-th row, and the first adds them up.
-// Oracle: SequenceMeanOracle.
+// Oracle: AttentionOracle.
 #include "config/sequence_mean.cuh"
 #include "fc/types.cuh"
 #include "fc/warp.cuh"

@@ -76,12 +76,21 @@ __noinline__ int deep(const Args& args, int level) {
 extern "C" __global__ void __launch_bounds__(64) fc_recursive(const __grid_constant__ Args args) {
   args.out[threadIdx.x] = deep(args, 0);
 }
+extern "C" __global__ void __launch_bounds__(64) fc_product(const __grid_constant__ Args args) {
+  args.out[threadIdx.x] = args.in[args.n * 4096];  // @product
+}
+extern "C" __global__ void __launch_bounds__(64) fc_sum(const __grid_constant__ Args args) {
+  args.out[threadIdx.x] = args.n + (threadIdx.x < 64 ? 1 : 2);  // @sum
+}
+extern "C" __global__ void __launch_bounds__(64) fc_quotient(const __grid_constant__ Args args) {
+  args.out[threadIdx.x] = 5 / args.n;  // @quotient
+}
 extern "C" __global__ void __launch_bounds__(64) fc_endless(const __grid_constant__ Args args) {
   while (*static_cast<volatile unsigned*>(args.out) == 0) {
   }
 }
 extern "C" __global__ void __launch_bounds__(64) fc_division(const __grid_constant__ Args args) {
-  args.out[threadIdx.x] = threadIdx.x / args.n;
+  args.out[threadIdx.x] = threadIdx.x / args.n;  // @division
 }
 extern "C" __global__ void __launch_bounds__(64) fc_matrix_row(const __grid_constant__ Args args) {
   unsigned char* bytes = fc::dynamic_shared<unsigned char[256]>();
@@ -153,7 +162,7 @@ const Case kCases[] = {
     {"fc_misaligned_store", {out, in, 1}, {"float2", "misaligned address", "multiple of 8", line("misaligned_store")}},
     {"fc_null", {out, nullptr, 0}, {"null pointer"}},
     {"fc_recursive", {out, in, -1}, {"stack overflow", "64 KiB"}},
-    {"fc_division", {out, in, 0}, {"divides"}},
+    {"fc_division", {out, in, 0}, {"computes 0 / 0", "unsigned", line("division")}},
     {"fc_matrix_row", {out, in, 0}, {"thread (3,0,0)", "load_matrix", "not aligned to 16 bytes", line("matrix_row")}},
     {"fc_matrix_outside", {out, in, 0}, {"load_matrix", "not in the block's shared memory", line("matrix_outside")}},
     {"fc_copy_misaligned", {out, in, 0}, {"copy_async_16", "multiples of 16", line("copy_misaligned")}},
@@ -162,6 +171,13 @@ const Case kCases[] = {
     {"fc_barrier_number", {out, in, 0}, {"1 to 15"}},
     {"fc_barrier_count", {out, in, 0}, {"wait for 64 threads", line("barrier_count")}},
     {"fc_barrier_twice", {out, in, 0}, {"arrives a second time", line("barrier_twice")}},
+};
+
+// The size of an int decides, so offsets into large tensors must be 64 bits wide.
+const Case kOverflows[] = {
+    {"fc_product", {out, in, 1 << 20}, {"computes 1048576 * 4096", "'int'", line("product")}},
+    {"fc_sum", {out, in, 0x7fffffff}, {"computes 1 + 2147483647", "'int'", line("sum")}},
+    {"fc_quotient", {out, in, 0}, {"computes 5 / 0", line("quotient")}},
 };
 
 void unmapped(const flowcut::sim::KernelImage& image) {
@@ -209,6 +225,7 @@ int main() {
       if (seed == 0) check_violation(report, wrong.message);
       check_violation(report, {std::string("kernel ") + wrong.kernel + ", block (0,0,0)"});
     }
+  for (const Case& wrong : kOverflows) check_violation(run(*image, wrong.kernel, {{1, 1, 1}, {64, 1, 1}, 256}, &wrong.args), wrong.message);
   unmapped(*image);
   copies(*image);
   endless(*image);

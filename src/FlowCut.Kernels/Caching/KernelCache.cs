@@ -20,7 +20,11 @@ public sealed class KernelCache
 
     private static readonly Lazy<KernelCache> s_default = new(() => new KernelCache(CacheFolder.Find(Environment.GetEnvironmentVariable)));
 
+    /// <summary>Looking through the folder costs more than writing an entry: it is done at first and then after this share of the size.</summary>
+    private const int TrimShare = 16;
+
     private readonly long _maxBytes;
+    private long _untrimmed;
     private string? _problem;
 
     /// <param name="folder">Where entries lie; created at the first write. Null: nothing is kept.</param>
@@ -30,7 +34,7 @@ public sealed class KernelCache
     {
         ArgumentOutOfRangeException.ThrowIfNegative(maxBytes);
         Folder = string.IsNullOrEmpty(folder) ? null : Path.GetFullPath(folder);
-        _maxBytes = maxBytes;
+        (_maxBytes, _untrimmed) = (maxBytes, maxBytes);
     }
 
     /// <summary>
@@ -88,7 +92,12 @@ public sealed class KernelCache
             var note = new CacheEntry(CacheKey.Schema, what, architecture, compiler, payload.Length, Convert.ToHexStringLower(SHA256.HashData(payload)));
             Place(Path.Combine(Folder, key + extension), payload);
             Place(Path.Combine(Folder, key + ".json"), JsonSerializer.SerializeToUtf8Bytes(note, CacheJson.Default.CacheEntry));
-            CacheFolder.Trim(Folder, _maxBytes);
+            if (Interlocked.Add(ref _untrimmed, payload.Length) >= _maxBytes / TrimShare)
+            {
+                Interlocked.Exchange(ref _untrimmed, 0);
+                CacheFolder.Trim(Folder, _maxBytes);
+            }
+
             Volatile.Write(ref _problem, null);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)

@@ -43,12 +43,11 @@ public static class KernelReport
         ArgumentNullException.ThrowIfNull(cuda);
         ArgumentNullException.ThrowIfNull(architectures);
         foreach (var architecture in architectures) Architecture.RequireKnown(cuda.Nvrtc, architecture);
-        return Compile(cuda, KernelRegistry.All, architectures, cancellationToken);
+        return Compile(new ReportCompiler(cuda.Nvrtc, new KernelCache(null)), KernelRegistry.All, architectures, cancellationToken);
     }
 
-    internal static IReadOnlyList<KernelResources> Compile(NativeCuda cuda, IReadOnlyList<KernelDescription> variants, IReadOnlyList<string> architectures, CancellationToken cancellationToken)
+    internal static IReadOnlyList<KernelResources> Compile(ReportCompiler compiler, IReadOnlyList<KernelDescription> variants, IReadOnlyList<string> architectures, CancellationToken cancellationToken)
     {
-        var compiler = new KernelCompiler(cuda.Nvrtc);
         // entry points of one module are compiled once
         var modules = variants.Select((v, i) => (Variant: v, Index: i)).GroupBy(v => (v.Variant.Source, v.Variant.Config)).ToArray();
         var rows = new ConcurrentBag<(int Variant, int Architecture, KernelResources Row)>();

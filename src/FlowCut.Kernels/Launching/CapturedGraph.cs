@@ -93,9 +93,11 @@ public sealed class CapturedGraph : IDisposable
         try
         {
             work(stream);
+            return End(stream);
         }
         catch
         {
+            // also where ending it failed: a stream that stays in capture is of no use to anybody
             Abandon(stream);
             throw;
         }
@@ -103,8 +105,6 @@ public sealed class CapturedGraph : IDisposable
         {
             t_capturing--;
         }
-
-        return End(stream);
     }
 
     private static GraphHandle End(CudaStream stream) =>
@@ -118,7 +118,7 @@ public sealed class CapturedGraph : IDisposable
         }
         catch (Exception e) when (e is CudaException or ContextLostException)
         {
-            // the failed work has invalidated the capture already; its own error is the one to report
+            // the failed work has invalidated or ended the capture already; its own error is the one to report
         }
     }
 

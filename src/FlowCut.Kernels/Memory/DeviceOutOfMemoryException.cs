@@ -31,9 +31,9 @@ public sealed class DeviceOutOfMemoryException : Exception
 
     private static string Size(long bytes) => bytes switch
     {
-        < 10L << 10 => string.Create(CultureInfo.InvariantCulture, $"{bytes} bytes"),
-        < 10L << 20 => string.Create(CultureInfo.InvariantCulture, $"{bytes / 1024.0:F1} KiB"),
-        < 10L << 30 => string.Create(CultureInfo.InvariantCulture, $"{bytes / (1024.0 * 1024):F1} MiB"),
+        < 1L << 10 => string.Create(CultureInfo.InvariantCulture, $"{bytes} bytes"),
+        < 1L << 20 => string.Create(CultureInfo.InvariantCulture, $"{bytes / 1024.0:F1} KiB"),
+        < 1L << 30 => string.Create(CultureInfo.InvariantCulture, $"{bytes / (1024.0 * 1024):F1} MiB"),
         _ => string.Create(CultureInfo.InvariantCulture, $"{bytes / (1024.0 * 1024 * 1024):F1} GiB"),
     };
 }

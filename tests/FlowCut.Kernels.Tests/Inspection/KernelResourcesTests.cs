@@ -12,7 +12,14 @@ namespace FlowCut.Kernels.Tests.Inspection;
 public class KernelResourcesTests
 {
     private static readonly string s_table = Path.Combine(Goldens.Repository, "tests", "FlowCut.Kernels.Tests", "kernel-resources.tsv");
-    private static readonly Lazy<IReadOnlyList<KernelResources>> s_report = new(() => KernelReport.Compile(Nvrtc.Require(), KernelReport.Architectures));
+    private static readonly Lazy<IReadOnlyList<KernelResources>> s_report = new(Compile);
+
+    /// <summary>Some two thousand compilations: minutes the first time, and after that only what has changed.</summary>
+    private static IReadOnlyList<KernelResources> Compile()
+    {
+        var kept = new KernelCache(Path.Combine(Goldens.Repository, "artifacts", "kernel-report"), maxBytes: 1L << 30);
+        return KernelReport.Compile(new ReportCompiler(Nvrtc.Require().Nvrtc, kept), KernelRegistry.All, KernelReport.Architectures, TestContext.Current.CancellationToken);
+    }
 
     private static IReadOnlyList<KernelResources> Report()
     {

@@ -1,4 +1,4 @@
-// The handlers that the compiler calls where -fsanitize=alignment,bounds finds a wrong access. They take the place of the
+// The handlers that the compiler calls where -fsanitize=alignment,bounds,signed-integer-overflow,integer-divide-by-zero finds something wrong. They take the place of the
 // sanitizer's run-time library and report to the executor, which ends the launch with kernel, block and thread.
 #pragma once
 
@@ -24,6 +24,23 @@ struct OutOfBounds {
   const SanitizerType* index_type;
 };
 
+struct Overflow {
+  SanitizerLocation location;
+  const SanitizerType* type;
+};
+
+// The handlers get integers in place of a pointer; `info` is twice the logarithm of their number of bits, plus 1 if they are signed.
+inline long long integer_value(const SanitizerType* type, const void* value) {
+  const long long bits = reinterpret_cast<long long>(value);
+  if ((type->info >> 1) != 5) return bits;
+  return (type->info & 1) != 0 ? static_cast<int>(bits) : static_cast<long long>(static_cast<unsigned>(bits));
+}
+
+inline void report_overflow(const char* operation, const Overflow* where, const void* left, const void* right) {
+  api->overflow(operation, integer_value(where->type, left), integer_value(where->type, right), where->type->name, where->location.file,
+                static_cast<int>(where->location.line));
+}
+
 }  // namespace flowcut_sim
 
 extern "C" {
@@ -37,6 +54,26 @@ __attribute__((used, noinline, cold)) inline void __ubsan_handle_type_mismatch_v
 __attribute__((used, noinline, cold)) inline void __ubsan_handle_out_of_bounds(const flowcut_sim::OutOfBounds* access, const void* index) {
   flowcut_sim::api->index_out_of_bounds(reinterpret_cast<long long>(index), access->array_type->name, access->location.file,
                                         static_cast<int>(access->location.line));
+}
+
+__attribute__((used, noinline, cold)) inline void __ubsan_handle_add_overflow(const flowcut_sim::Overflow* where, const void* left, const void* right) {
+  flowcut_sim::report_overflow("+", where, left, right);
+}
+
+__attribute__((used, noinline, cold)) inline void __ubsan_handle_sub_overflow(const flowcut_sim::Overflow* where, const void* left, const void* right) {
+  flowcut_sim::report_overflow("-", where, left, right);
+}
+
+__attribute__((used, noinline, cold)) inline void __ubsan_handle_mul_overflow(const flowcut_sim::Overflow* where, const void* left, const void* right) {
+  flowcut_sim::report_overflow("*", where, left, right);
+}
+
+__attribute__((used, noinline, cold)) inline void __ubsan_handle_divrem_overflow(const flowcut_sim::Overflow* where, const void* left, const void* right) {
+  flowcut_sim::report_overflow("/", where, left, right);
+}
+
+__attribute__((used, noinline, cold)) inline void __ubsan_handle_negate_overflow(const flowcut_sim::Overflow* where, const void* value) {
+  flowcut_sim::report_overflow("-", where, nullptr, value);
 }
 
 }  // extern "C"

@@ -51,6 +51,7 @@ struct Api {
   void (*yield)();  // other threads of the block may run: for loops that wait for a value
   void (*misaligned)(const void* address, unsigned alignment, const char* type, const char* file, int line);
   void (*index_out_of_bounds)(long long index, const char* array_type, const char* file, int line);
+  void (*overflow)(const char* operation, long long left, long long right, const char* type, const char* file, int line);
 };
 constexpr unsigned kApiVersion = 1;
 

@@ -51,11 +51,18 @@ void index_out_of_bounds(long long index, const char* array_type, const char* fi
   runner_of(me).violation(me, "uses index " + std::to_string(index) + " of an array of type " + array_type, file, line);
 }
 
+void overflow(const char* operation, long long left, long long right, const char* type, const char* file, int line) {
+  Thread& me = *flowcut_sim::current_thread();
+  const std::string expression = std::to_string(left) + " " + operation + " " + std::to_string(right);
+  runner_of(me).violation(me, "computes " + expression + ", which has no result of type " + type, file, line);
+}
+
 }  // namespace
 
 const flowcut_sim::Api device_api = {
     flowcut_sim::kApiVersion, warp_operation, block_operation, copy_async,         copy_async_commit,
     copy_async_wait,          yield,          misaligned,      index_out_of_bounds,
+    overflow,
 };
 
 }  // namespace flowcut::sim

@@ -23,17 +23,6 @@ bool joined(const Capture& capture, const Stream& origin) {
   return std::find(before.begin(), before.end(), false) == before.end();
 }
 
-// Every stream works normally again.
-void leave(Driver& driver, const std::shared_ptr<Capture>& capture) {
-  for (const auto& weak : capture->streams) {
-    const auto stream = weak.lock();
-    if (stream == nullptr || stream->capture != capture) continue;
-    stream->capture = nullptr;
-    stream->tail.clear();
-  }
-  std::erase(driver.captures, capture);
-}
-
 bool is_mode(CUstreamCaptureMode mode) { return mode >= CU_STREAM_CAPTURE_MODE_GLOBAL && mode <= CU_STREAM_CAPTURE_MODE_RELAXED; }
 
 }  // namespace
@@ -70,7 +59,7 @@ FLOWCUT_SIM_EXPORT CUresult cuStreamEndCapture(CUstream handle, CUgraph* graph_h
     if (capture->mode != CU_STREAM_CAPTURE_MODE_RELAXED && capture->thread != std::this_thread::get_id())
       return CUDA_ERROR_STREAM_CAPTURE_WRONG_THREAD;
     const bool complete = joined(*capture, *stream);
-    leave(now.driver, capture);
+    end_capture(now.driver, capture);
     if (capture->invalidated) return CUDA_ERROR_STREAM_CAPTURE_INVALIDATED;
     if (!complete) return CUDA_ERROR_STREAM_CAPTURE_UNJOINED;
     auto graph = now.made(std::make_shared<Graph>());

@@ -94,7 +94,10 @@ FLOWCUT_SIM_EXPORT CUresult cuStreamDestroy_v2(CUstream handle) {
   return release(__func__, Needs::Context, [&](Call& now) {
     const auto stream = now.driver.streams.remove(handle);
     if (stream == nullptr) return CUDA_ERROR_INVALID_HANDLE;
-    if (stream->capture != nullptr) stream->capture->invalidated = true;
+    if (const std::shared_ptr<Capture> capture = stream->capture; capture != nullptr) {
+      capture->invalidated = true;
+      if (capture->origin == stream.get()) end_capture(now.driver, capture);  // nobody can end it any more
+    }
     if (stream->blocking() && stream->last != nullptr && !stream->last->done) stream->context->orphans.push_back(stream->last);
     return CUDA_SUCCESS;
   });

@@ -4,6 +4,16 @@
 
 namespace flowcut::sim::host {
 
+void end_capture(Driver& driver, const std::shared_ptr<Capture>& capture) {
+  for (const auto& weak : capture->streams) {
+    const auto stream = weak.lock();
+    if (stream == nullptr || stream->capture != capture) continue;
+    stream->capture = nullptr;
+    stream->tail.clear();
+  }
+  std::erase(driver.captures, capture);
+}
+
 CUresult not_capturing(Stream& stream) {
   if (stream.capture == nullptr) return CUDA_SUCCESS;
   stream.capture->invalidated = true;

@@ -14,6 +14,9 @@ CUstreamCaptureMode exchange_capture_mode(Driver& driver, CUstreamCaptureMode mo
 // Gives work to a stream: an operation, or a node if the stream is capturing. *operation, if given, is null in the second case.
 CUresult issue(Call& call, Stream& stream, WorkPtr work, OperationPtr* operation = nullptr);
 
+// Takes the capture from all its streams, which work normally again.
+void end_capture(Driver& driver, const std::shared_ptr<Capture>& capture);
+
 // CUDA_SUCCESS if the stream may be used for something that is not captured. Otherwise its capture is invalid from now on.
 CUresult not_capturing(Stream& stream);
 

@@ -210,6 +210,21 @@ void endings() {
   ok(cuMemFree_v2(memory));
 }
 
+// A capture whose stream is destroyed forbids nothing any more.
+void destroyed_while_capturing() {
+  const Session session;
+  const CUstream first = make_stream(), second = make_stream();
+  const CUevent event = make_event();
+  ok(cuStreamBeginCapture_v2(first, CU_STREAM_CAPTURE_MODE_GLOBAL));
+  ok(cuEventRecord(event, first));
+  ok(cuStreamWaitEvent(second, event, 0));
+  ok(cuStreamDestroy_v2(first));
+  ok(cuStreamSynchronize(second));
+  ok(cuMemFree_v2(allocate(4)));
+  ok(cuEventDestroy_v2(event));
+  ok(cuStreamDestroy_v2(second));
+}
+
 }  // namespace
 
 int main() {
@@ -219,5 +234,6 @@ int main() {
   forbidden_calls();
   blocking_streams_and_the_default_stream();
   endings();
+  destroyed_while_capturing();
   return summary();
 }
