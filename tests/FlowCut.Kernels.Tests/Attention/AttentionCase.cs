@@ -63,7 +63,10 @@ internal sealed record AttentionCase(string Name, ElementType Type, int[] QueryO
             what =>
             {
                 var (expected, expectedLogs) = Expected(q, k, v);
-                Tolerance.Attention(Type).Check(expected, bench.Read(output), Type, what);
+                var tolerance = Tolerance.Attention(Type);
+                // scores beyond 100: their rounding alone moves a probability by a hundred-thousandth
+                if (Numbers == AttentionNumbers.Underflow) tolerance = tolerance with { Absolute = tolerance.Absolute + 1e-4 };
+                tolerance.Check(expected, bench.Read(output), Type, what);
                 if (Slots > 0) Tolerance.LogProbability.Check(expectedLogs, bench.Read(logProbabilities), ElementType.Float32, what + ", log-probabilities");
             },
             query.Bytes + key.Bytes + value.Bytes + output.Bytes);
