@@ -152,7 +152,8 @@ __device__ __forceinline__ void store_output(const Task& task, const ThreadRows&
 
 }  // namespace
 
-extern "C" __global__ void __launch_bounds__(kThreads) fc_attention_single(const __grid_constant__ AttentionArgs args) {
+// One block is enough: without saying so the compiler spills for an occupancy of its own choice.
+extern "C" __global__ void __launch_bounds__(kThreads, 1) fc_attention_single(const __grid_constant__ AttentionArgs args) {
   auto& shared = fc::dynamic_shared<Storage>();
   const Task task(args, kRows);
   if (task.row >= task.queries) return;

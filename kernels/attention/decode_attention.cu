@@ -170,7 +170,8 @@ __device__ __forceinline__ void merge_splits(Storage& shared, const float* parti
 
 }  // namespace
 
-extern "C" __global__ void __launch_bounds__(kThreads) fc_decode_attention(const __grid_constant__ DecodeAttentionArgs args) {
+// One block is enough: without saying so the compiler spills for an occupancy of its own choice.
+extern "C" __global__ void __launch_bounds__(kThreads, 1) fc_decode_attention(const __grid_constant__ DecodeAttentionArgs args) {
   auto& shared = fc::dynamic_shared<Storage>();
   const int splits = gridDim.x, split = blockIdx.x, head = blockIdx.y * kGroup, sequence = blockIdx.z;
   const int column = head / (args.heads / args.key_value_heads) * kHeadSize;
