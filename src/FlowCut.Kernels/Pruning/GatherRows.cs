@@ -53,7 +53,8 @@ public static class GatherRows
     internal static GatherRowsVariant Plan(ByteRows x, ByteRows y, long rowBytes)
     {
         var all = (ulong)x.Pointer | (ulong)x.Stride | (ulong)y.Pointer | (ulong)y.Stride | (ulong)rowBytes;
-        var unit = Array.Find(s_units, unit => all % (uint)unit == 0);
+        // the lowest bit that is set in any of them
+        var unit = (int)Math.Min(all & (~all + 1), 16);
         var units = rowBytes / unit;
         return new GatherRowsVariant(unit, new RowTile(1, units <= 1 ? 1 : units <= 32 ? 32 : RowTile.Threads, RowsOfThread));
     }

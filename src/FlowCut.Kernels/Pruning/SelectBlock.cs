@@ -12,5 +12,13 @@ internal readonly record struct SelectBlock(int Threads, int Items)
     public int SharedBytes => (Threads * Items + 512 + Threads / 32 * (Items + 2) + 3 + 3) / 4 * 16;
 
     /// <summary>The smallest that holds so many; few threads where they suffice, because every round is a barrier.</summary>
-    public static SelectBlock Of(int scores) => Array.Find(All, block => scores <= block.Threads * block.Items);
+    public static SelectBlock Of(int scores)
+    {
+        foreach (var block in All)
+        {
+            if (scores <= block.Threads * block.Items) return block;
+        }
+
+        throw new ArgumentOutOfRangeException(nameof(scores), scores, $"A selection has at most {MaxScores} scores.");
+    }
 }

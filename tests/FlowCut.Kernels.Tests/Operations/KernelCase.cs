@@ -9,7 +9,8 @@ internal abstract record KernelCase
     public abstract Prepared Prepare(Workbench bench);
 
     /// <summary>
-    /// Runs the case twice on every available device: bands whole, results the same to the last bit, and as the oracle has them.
+    /// Runs the case twice on every available device: bands whole, results the same to the last bit, and as the oracle has them;
+    /// a launch in steady state allocates nothing on the managed heap.
     /// </summary>
     public void Check()
     {
@@ -40,6 +41,12 @@ internal abstract record KernelCase
         }
 
         if (check) prepared.Compare(what);
+        prepared.Launch();
+        var allocated = GC.GetAllocatedBytesForCurrentThread();
+        prepared.Launch();
+        allocated = GC.GetAllocatedBytesForCurrentThread() - allocated;
+        Assert.True(allocated == 0, $"{what}: the launch allocates {allocated} bytes");
+        bench.Stream.Synchronize();
         return bytes;
     }
 }
