@@ -103,7 +103,7 @@ __device__ __forceinline__ float sum_of_magnitudes(Statistics& statistics) {
   return fc::warp_sum<kGroup>(total);
 }
 
-extern "C" __global__ void __launch_bounds__(kThreads) fc_value_statistics(const __grid_constant__ ValueStatisticsArgs args) {
+extern "C" __global__ void __launch_bounds__(kThreads, 1) fc_value_statistics(const __grid_constant__ ValueStatisticsArgs args) {
   const int row = args.offsets[0] + static_cast<int>(blockIdx.x) * (kThreads / fc::kWarpSize) + fc::warp_id();
   if (row >= args.offsets[args.sequences]) return;  // a whole warp: the grid covers what the sequences may hold at most
   const int sequence = find_sequence(args, row);

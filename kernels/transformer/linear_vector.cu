@@ -77,7 +77,7 @@ __device__ __forceinline__ void write_output(const LinearVectorArgs& args, float
   args.y[row * args.y_stride + output] = fc::from_float<Y>(sum);
 }
 
-extern "C" __global__ void __launch_bounds__(kThreads) fc_linear_vector(const __grid_constant__ LinearVectorArgs args) {
+extern "C" __global__ void __launch_bounds__(kThreads, 1) fc_linear_vector(const __grid_constant__ LinearVectorArgs args) {
   auto& shared = fc::dynamic_shared<Storage>();
   const int group = fc::warp_id() / kSplit, part = fc::warp_id() % kSplit;
   const int first = (static_cast<int>(blockIdx.x) * kGroups + group) * kOutputs;

@@ -150,7 +150,7 @@ __device__ __forceinline__ Measure share_of(double share, Measure sum) {
   return whole < sum ? whole : sum;
 }
 
-extern "C" __global__ void __launch_bounds__(kThreads) fc_sample_top_p(const __grid_constant__ SampleTopPArgs args) {
+extern "C" __global__ void __launch_bounds__(kThreads, 1) fc_sample_top_p(const __grid_constant__ SampleTopPArgs args) {
   auto& shared = fc::dynamic_shared<Storage>();
   const int row_number = static_cast<int>(blockIdx.x);
   Row row{fc::element(args.logits, row_number, args.logit_stride, 0), args.columns, -fc::infinity(), args.temperature};
