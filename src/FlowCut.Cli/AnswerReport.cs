@@ -4,6 +4,8 @@ using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using FlowCut.Models;
+using FlowCut.Models.Backends.Cuda;
+using FlowCut.Models.Checkpoints;
 using FlowCut.Models.Generation;
 
 namespace FlowCut.Cli;
@@ -51,8 +53,13 @@ internal sealed class AnswerReport(VisionLanguageModel model, GenerationOptions 
             }
 
             json.WriteString("device", model.Backend.Name);
-            json.WriteString("dtype", "f32");
-            json.WriteNumber("peak_bytes", PeakBytes());
+            json.WriteString("dtype", model.Backend.ActivationType switch
+            {
+                StoredType.Float16 => "f16",
+                StoredType.BFloat16 => "bf16",
+                _ => "f32",
+            });
+            json.WriteNumber("peak_bytes", model.Backend is CudaBackend cuda ? cuda.PeakBytes : PeakBytes());
             json.WriteEndObject();
         }
 

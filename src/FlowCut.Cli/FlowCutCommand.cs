@@ -37,7 +37,16 @@ internal static class FlowCutCommand
         var unknown = parsed.UnmatchedTokens.Count > 0 && parsed.CommandResult.Command.Subcommands.Count > 0;
         return unknown
             ? [$"There is no command '{parsed.UnmatchedTokens[0]}'; the commands are {string.Join(", ", parsed.CommandResult.Command.Subcommands.Select(c => c.Name))}."]
-            : parsed.Errors.Select(e => e.Message);
+            : parsed.Errors.Select(Message);
+    }
+
+    /// <summary>A number that is none is described in the user's words, since the parser would name a type of .NET.</summary>
+    private static string Message(ParseError error)
+    {
+        if (error.SymbolResult is not OptionResult { Tokens: [var token] } given) return error.Message;
+        var type = Nullable.GetUnderlyingType(given.Option.ValueType) ?? given.Option.ValueType;
+        var expected = type == typeof(ulong) ? "a whole number of 0 or more" : type == typeof(int) ? "a whole number" : type == typeof(float) || type == typeof(double) ? "a number" : null;
+        return expected is null ? error.Message : $"{given.Option.Name} takes {expected}, not '{token.Value}'.";
     }
 
     /// <summary>As it is typed: 'flowcut model info'.</summary>

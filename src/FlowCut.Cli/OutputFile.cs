@@ -8,6 +8,7 @@ internal static class OutputFile
     public static void Check(string? path)
     {
         if (path is null) return;
+        CheckNamed(path);
         if (Directory.Exists(path)) throw new OutputPathException(path, "it is a folder");
         var folder = Path.GetDirectoryName(Path.GetFullPath(path));
         if (!Directory.Exists(folder)) throw new OutputPathException(path, $"the folder {folder} does not exist");
@@ -20,6 +21,13 @@ internal static class OutputFile
         {
             throw new OutputPathException(path, e.Message);
         }
+    }
+
+    /// <summary>An empty path is what a script passes whose variable is not set.</summary>
+    /// <exception cref="OutputPathException">It is empty.</exception>
+    public static void CheckNamed(string path)
+    {
+        if (path.Length == 0) throw new OutputPathException("''", "the path is empty");
     }
 
     /// <summary>Runs what writes <paramref name="path"/>; a failure names it.</summary>
@@ -50,6 +58,34 @@ internal static class OutputFile
         {
             File.Delete(temporary);
             throw;
+        }
+    }
+
+    /// <summary>
+    /// Puts files into a folder, which is made where it does not exist: all of them or none. They are written into a
+    /// temporary folder on the same disk, since a full one is noticed there, and moved when the last is complete.
+    /// </summary>
+    /// <param name="folder">Where the files shall lie.</param>
+    /// <param name="fill">Writes the files into the folder it is given.</param>
+    public static void WriteFolder(string folder, Action<string> fill)
+    {
+        folder = Path.TrimEndingDirectorySeparator(folder);
+        var exists = Directory.Exists(folder);
+        var temporary = exists ? Path.Combine(folder, $".flowcut-{Environment.ProcessId}.tmp") : $"{folder}.{Environment.ProcessId}.tmp";
+        try
+        {
+            fill(Directory.CreateDirectory(temporary).FullName);
+            if (!exists)
+            {
+                Directory.Move(temporary, folder);
+                return;
+            }
+
+            foreach (var file in Directory.GetFiles(temporary)) File.Move(file, Path.Combine(folder, Path.GetFileName(file)), overwrite: true);
+        }
+        finally
+        {
+            if (Directory.Exists(temporary)) Directory.Delete(temporary, recursive: true);
         }
     }
 }

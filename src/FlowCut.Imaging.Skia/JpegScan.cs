@@ -14,30 +14,34 @@ internal static class JpegScan
 
     public static bool IsCutShort(byte[] bytes)
     {
-        // up to the last end marker, if there is one: what comes before it must suffice
-        var end = bytes.AsSpan().LastIndexOf([(byte)0xFF, (byte)0xD9]);
+        var (start, progressive) = ReadHeader(bytes);
+        // up to the last end marker, if there is one: what comes before it must suffice. Not one in the header: a
+        // thumbnail there is a whole JPEG
+        var end = bytes.AsSpan(start).LastIndexOf([(byte)0xFF, (byte)0xD9]);
         // a last 0xFF would make a marker of the continuation's first byte
-        var scan = bytes.AsSpan(0, end < 0 ? bytes.Length : end).TrimEnd((byte)0xFF);
-        var scale = IsProgressive(bytes) ? 1 : 1 / 8f;
+        var scan = bytes.AsSpan(0, end < 0 ? bytes.Length : start + end).TrimEnd((byte)0xFF);
+        var scale = progressive ? 1 : 1 / 8f;
         var first = Decode(scan, 0x5A, scale);
         var second = Decode(scan, 0xA6, scale);
         return first is null || second is null || !first.AsSpan().SequenceEqual(second);
     }
 
-    /// <summary>Walks the segments to the frame header.</summary>
-    private static bool IsProgressive(ReadOnlySpan<byte> bytes)
+    /// <summary>Walks the segments to the first scan.</summary>
+    private static (int ScanStart, bool Progressive) ReadHeader(ReadOnlySpan<byte> bytes)
     {
         const int FirstSegment = 2, StartOfScan = 0xDA, ProgressiveFrame = 0xC2;
-        for (var at = FirstSegment; at + 3 < bytes.Length;)
+        var progressive = false;
+        var at = FirstSegment;
+        while (at + 3 < bytes.Length)
         {
             var marker = bytes[at + 1];
-            if (bytes[at] != 0xFF || marker == StartOfScan) return false;
-            if (marker == ProgressiveFrame) return true;
+            if (bytes[at] != 0xFF || marker == StartOfScan) break;
+            progressive |= marker == ProgressiveFrame;
             // a marker may stand behind any number of fill bytes
             at += marker == 0xFF ? 1 : 2 + (bytes[at + 2] << 8 | bytes[at + 3]);
         }
 
-        return false;
+        return (Math.Min(at, bytes.Length), progressive);
     }
 
     private static unsafe byte[]? Decode(ReadOnlySpan<byte> scan, byte filler, float scale)

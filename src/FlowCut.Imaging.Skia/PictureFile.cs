@@ -50,7 +50,7 @@ public static class PictureFile
             throw new PictureFormatException($"{name}: {info.Width}x{info.Height} pixels are over the limit of {RgbImage.MaxPixels / 1_000_000} megapixels");
         if (codec.EncodedFormat == SKEncodedImageFormat.Jpeg && JpegScan.IsCutShort(bytes))
             throw new PictureFormatException($"{name}: the JPEG file is truncated: its data ends before the last row");
-        return new DecodedPicture(new RgbImage(info.Width, info.Height, Pixels(codec, name)) { Name = name }, Math.Max(1, codec.FrameCount), codec.EncodedFormat.ToString());
+        return new DecodedPicture(new RgbImage(info.Width, info.Height, Pixels(codec, name)) { Name = name }, Math.Max(PngAnimation.FrameCount(bytes), codec.FrameCount), codec.EncodedFormat.ToString());
     }
 
     private static unsafe byte[] Pixels(SKCodec codec, string name)

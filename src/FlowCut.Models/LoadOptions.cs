@@ -1,4 +1,5 @@
 using FlowCut.Models.Backends;
+using FlowCut.Models.Checkpoints;
 
 namespace FlowCut.Models;
 
@@ -7,6 +8,12 @@ public sealed record LoadOptions
 {
     /// <summary>Computes the model; null: a new CPU backend on all cores, which the model disposes. A given one stays the caller's.</summary>
     public Backend? Backend { get; init; }
+
+    /// <summary>
+    /// Makes the backend once it is known what the weights are stored as; the model disposes it. Not together with
+    /// <see cref="Backend"/>.
+    /// </summary>
+    public Func<StoredType, Backend>? CreateBackend { get; init; }
 
     /// <summary>Folder of the CLIP tower for the authors' own layout; null: found from the configuration.</summary>
     public string? VisionTower { get; init; }

@@ -45,14 +45,19 @@ public sealed class VisionLanguageModel : IDisposable
     public static VisionLanguageModel Load(string folder, LoadOptions? options = null)
     {
         options ??= new LoadOptions();
-        var backend = options.Backend ?? new CpuBackend();
+        if (options is { Backend: not null, CreateBackend: not null })
+            throw new ArgumentException("A backend and a way to make one are too much: give either.", nameof(options));
+        var layout = ModelFamilies.ReadLayout(folder, options.VisionTower);
+        Backend? created = null;
         try
         {
-            return new VisionLanguageModel(ModelFamilies.Load(folder, options, backend), backend, ownsBackend: options.Backend is null);
+            var backend = options.Backend ?? (created = options.CreateBackend?.Invoke(layout.WeightType) ?? new CpuBackend());
+            return new VisionLanguageModel(ModelFamilies.Load(layout, options, backend), backend, ownsBackend: created is not null);
         }
         catch
         {
-            if (options.Backend is null) backend.Dispose();
+            layout.Checkpoint.Dispose();
+            created?.Dispose();
             throw;
         }
     }

@@ -68,12 +68,31 @@ public class FailureTests
         Assert.SkipWhen(OperatingSystem.IsWindows(), "the file size is limited with ulimit");
         using var folder = new TemporaryFolder();
         folder.Write(file, 1, 2, 3);
-        // 64 KiB; writes beyond fail as on a full disk. The runtime must do without its own files in memory, which count too.
-        const string line = "trap '' XFSZ; ulimit -f 64; export DOTNET_EnableWriteXorExecute=0; exec \"$@\"";
-        var result = FlowcutCommand.RunInShell(line, Sample.Generate("--keep", "16", "--json", option, file), folder.FullPath);
+        var result = FlowcutCommand.RunInShell(LimitedFiles(64), Sample.Generate("--keep", "16", "--json", option, file), folder.FullPath);
 
         Refusal.AssertMessage(result, ExitStatus.Failed, file, "could not be written");
         Assert.Equal([file], folder.Files);
         Assert.Equal([1, 2, 3], File.ReadAllBytes(folder[file]));
     }
+
+    [Theory]
+    [InlineData("out")]
+    [InlineData(".")]
+    public void A_page_of_which_not_every_file_fits_onto_the_disk(string target)
+    {
+        Assert.SkipWhen(OperatingSystem.IsWindows(), "the file size is limited with ulimit");
+        using var folder = new TemporaryFolder();
+        folder.Write("mine", 1, 2, 3);
+        // enough for the picture of the first budget, which keeps few patches, not for that of the second
+        var result = FlowcutCommand.RunInShell(
+            LimitedFiles(520), ["analyze", "--model", Sample.Model, "--image", Sample.Picture, "--device", "cpu", "--keep", "4,48", "--out", target], folder.FullPath);
+
+        Refusal.AssertMessage(result, ExitStatus.Failed, target, "could not be written");
+        Assert.Equal([folder["mine"]], Directory.GetFileSystemEntries(folder.FullPath));
+    }
+
+    /// <summary>
+    /// Writes beyond so many KiB fail as on a full disk. The runtime must do without its own files in memory, which count too.
+    /// </summary>
+    private static string LimitedFiles(int kibibytes) => $"trap '' XFSZ; ulimit -f {kibibytes}; export DOTNET_EnableWriteXorExecute=0; exec \"$@\"";
 }

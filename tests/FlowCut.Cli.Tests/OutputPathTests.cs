@@ -32,6 +32,19 @@ public class OutputPathTests
         Assert.Equal(["file"], folder.Files);
     }
 
+    [Theory]
+    [InlineData("--trace")]
+    [InlineData("--overlay")]
+    public void A_path_that_is_empty(string option) => Refusal.AssertRefused([.. Sample.Generate("--keep", "16", option, "")], "the path is empty");
+
+    [Fact]
+    public void Empty_paths_of_other_commands()
+    {
+        Refusal.AssertRefused(["generate", "--model", Sample.Model, "--image", "", "--prompt", "What?", "--device", "cpu"], "--image", "the path is empty");
+        Refusal.AssertRefused(["analyze", "--model", Sample.Model, "--image", Sample.Picture, "--device", "cpu", "--out", ""], "the path is empty");
+        Refusal.AssertRefused(["model", "convert", Sample.Model, ""], "the path is empty");
+    }
+
     [Fact]
     public void A_folder_of_analyze_that_is_a_file()
     {

@@ -43,6 +43,20 @@ public class BadPictureTests
         Assert.Equal(PictureFile.Decode(whole, name).Image.Pixels, PictureFile.Decode(whole[..^2], name).Image.Pixels);
     }
 
+    [Theory]
+    [InlineData("baseline.jpg")]
+    [InlineData("progressive.jpg")]
+    public void The_end_marker_of_a_thumbnail_in_the_header_is_not_the_end(string name)
+    {
+        var whole = Whole(name);
+        // an APP1 segment, in which cameras store a small JPEG with an end marker of its own
+        byte[] withThumbnail = [.. whole[..2], 0xFF, 0xE1, 0, 10, 1, 2, 0xFF, 0xD8, 3, 4, 0xFF, 0xD9, .. whole[2..]];
+        var pixels = PictureFile.Decode(whole, name).Image.Pixels;
+        Assert.Equal(pixels, PictureFile.Decode(withThumbnail, name).Image.Pixels);
+        Assert.Equal(pixels, PictureFile.Decode(withThumbnail[..^2], name).Image.Pixels);
+        Assert.Contains("truncated", Assert.Throws<PictureFormatException>(() => PictureFile.Decode(withThumbnail[..^(whole.Length / 2)], name)).Message, StringComparison.Ordinal);
+    }
+
     [Fact]
     public void Bytes_behind_the_end_are_fine()
     {

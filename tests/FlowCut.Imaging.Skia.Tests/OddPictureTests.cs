@@ -80,6 +80,18 @@ public class OddPictureTests
     }
 
     [Fact]
+    public void An_animated_png_gives_its_first_frame()
+    {
+        // acTL: 2 frames, played for ever; fcTL: the still picture is the first of them, 1x1
+        var png = new PngBuilder(1, 1, 8, PngBuilder.Rgb).Chunk("acTL", [0, 0, 0, 2, 0, 0, 0, 0])
+            .Chunk("fcTL", [0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 10, 0, 0]).Rows([9, 8, 7]).End();
+        var decoded = PictureFile.Decode(png, "moving.png");
+        Assert.Equal(2, decoded.FrameCount);
+        Assert.Equal([9, 8, 7], decoded.Image.Pixels);
+        Assert.Equal(1, PictureFile.Decode(new PngBuilder(1, 1, 8, PngBuilder.Rgb).Rows([9, 8, 7]).End(), "still.png").FrameCount);
+    }
+
+    [Fact]
     public void Orientation_is_ignored()
     {
         var jpeg = Jpeg(16, 8);

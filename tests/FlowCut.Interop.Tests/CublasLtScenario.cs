@@ -70,8 +70,19 @@ internal static unsafe class CublasLtScenario
         float alpha = 1, beta = 0;
         var arguments = new MatmulArguments
         {
-            Handle = handle.Value, Desc = desc.Value, Alpha = &alpha, Beta = &beta, A = a.Value, LayoutA = layoutA.Value, B = b.Value, LayoutB = layoutB.Value,
-            C = d.Value, LayoutC = layoutD.Value, D = d.Value, LayoutD = layoutD.Value, Algo = &algo,
+            Handle = handle.Value,
+            Desc = desc.Value,
+            Alpha = &alpha,
+            Beta = &beta,
+            A = a.Value,
+            LayoutA = layoutA.Value,
+            B = b.Value,
+            LayoutB = layoutB.Value,
+            C = d.Value,
+            LayoutC = layoutD.Value,
+            D = d.Value,
+            LayoutD = layoutD.Value,
+            Algo = &algo,
         };
         lt.Matmul(arguments, stream);
     }

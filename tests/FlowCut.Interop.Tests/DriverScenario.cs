@@ -95,8 +95,14 @@ internal static unsafe class DriverScenario
         driver.MemcpyDtoDAsync(plain.Value, memory, Bytes, urgent);
         var copy = new Memcpy2D
         {
-            SourceType = MemoryType.Device, SourceDevice = plain.Value, SourcePitch = Bytes / 3, DestinationType = MemoryType.Device, DestinationDevice = memory, DestinationPitch = Bytes / 3,
-            Width = Bytes / 3, Height = 3,
+            SourceType = MemoryType.Device,
+            SourceDevice = plain.Value,
+            SourcePitch = Bytes / 3,
+            DestinationType = MemoryType.Device,
+            DestinationDevice = memory,
+            DestinationPitch = Bytes / 3,
+            Width = Bytes / 3,
+            Height = 3,
         };
         driver.Memcpy2DAsync(copy, urgent);
         driver.MemcpyDtoHAsync(pinned.Value, memory, Bytes, urgent);

@@ -12,6 +12,9 @@ namespace FlowCut.Cli.Analysis;
 /// </summary>
 internal sealed class AnalysisPage(string pictureName, RgbImage picture, string? prompt, string folder)
 {
+    /// <summary>Of the page.</summary>
+    public const string FileName = "index.html";
+
     /// <summary>Pixels: twice what the page shows, for dense screens.</summary>
     private const int LargeSide = 960, SmallSide = 420;
 
@@ -27,9 +30,6 @@ internal sealed class AnalysisPage(string pictureName, RgbImage picture, string?
 
     private readonly StringBuilder _html = new();
 
-    /// <summary>Path of the page.</summary>
-    public string File => Path.Combine(folder, "index.html");
-
     public void Write(IReadOnlyList<AnalysisRun> runs)
     {
         _html.Append($"<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\"><title>FlowCut: {Text(pictureName)}</title><style>{Style}</style></head><body>");
@@ -39,7 +39,7 @@ internal sealed class AnalysisPage(string pictureName, RgbImage picture, string?
         Overview(runs);
         foreach (var run in runs) Section(run);
         _html.Append("</body></html>");
-        OutputFile.WriteText(File, _html.ToString());
+        OutputFile.WriteText(Path.Combine(folder, FileName), _html.ToString());
     }
 
     private void Overview(IReadOnlyList<AnalysisRun> runs)

@@ -46,13 +46,9 @@ internal sealed class AnalyzeCommand
         foreach (var strategy in Strategies(parsed, model.Description.PictureTokens))
             runs.Add(await Analyze(model, picture, strategy, parsed, progress, cancellation));
 
-        var page = new AnalysisPage(Path.GetFileName(parsed.GetValue(_image)!), picture, parsed.GetValue(_prompt), folder);
-        OutputFile.Write(folder, () =>
-        {
-            Directory.CreateDirectory(folder);
-            page.Write(runs);
-        });
-        await Console.Out.WriteLineAsync(page.File);
+        var name = Path.GetFileName(parsed.GetValue(_image)!);
+        OutputFile.Write(folder, () => OutputFile.WriteFolder(folder, temporary => new AnalysisPage(name, picture, parsed.GetValue(_prompt), temporary).Write(runs)));
+        await Console.Out.WriteLineAsync(Path.Combine(folder, AnalysisPage.FileName));
         return ExitStatus.Done;
     }
 
@@ -89,15 +85,16 @@ internal sealed class AnalyzeCommand
 
     private static void CheckFolder(string folder)
     {
+        OutputFile.CheckNamed(folder);
         if (File.Exists(folder)) throw new OutputPathException(folder, "it is a file, a folder is needed");
         if (Directory.Exists(folder))
         {
-            OutputFile.Check(Path.Combine(folder, "index.html"));
+            OutputFile.Check(Path.Combine(folder, AnalysisPage.FileName));
             return;
         }
 
         var parent = Path.GetDirectoryName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder)));
         if (!Directory.Exists(parent)) throw new OutputPathException(folder, $"the folder {parent} does not exist");
-        OutputFile.Check(Path.Combine(parent, "index.html"));
+        OutputFile.Check(Path.Combine(parent, AnalysisPage.FileName));
     }
 }

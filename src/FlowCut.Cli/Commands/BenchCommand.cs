@@ -5,6 +5,7 @@ using System.Text.Json;
 using FlowCut.Models;
 using FlowCut.Models.Backends.Cpu;
 using FlowCut.Models.Benchmarking;
+using FlowCut.Models.Checkpoints;
 using FlowCut.Models.Pruning;
 
 namespace FlowCut.Cli.Commands;
@@ -43,7 +44,7 @@ internal sealed class BenchCommand
         if (folder is not null && parsed.GetValue(_layers) is not null) throw new InputException("--layers is for --synthetic; a checkpoint runs all of its layers");
         var rounds = parsed.GetValue(_rounds);
         if (rounds < 1) throw new InputException($"--rounds is 1 or more, not {rounds}");
-        using var backend = Backends.Create(parsed.GetValue(_device)!, "auto");
+        using var backend = DeviceChoice.Parse(parsed.GetValue(_device)!, "auto").Open(StoredType.Float16);
         using var benchmark = folder is not null
             ? ModelBenchmark.Open(folder, parsed.GetValue(_tower), backend)
             : ModelBenchmark.Synthetic(synthetic!, parsed.GetValue(_layers), backend);

@@ -69,6 +69,7 @@ internal static class ModelCommand
 
     private static Task<int> Convert(string source, string target, string? tower, CancellationToken cancellation)
     {
+        OutputFile.CheckNamed(target);
         OutputFile.Write(target, () => ModelConverter.Convert(source, target, tower, cancellation));
         Console.Error.WriteLine($"wrote {target}");
         return Task.FromResult(ExitStatus.Done);

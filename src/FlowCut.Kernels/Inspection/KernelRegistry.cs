@@ -12,14 +12,24 @@ internal static class KernelRegistry
     /// <summary>All variants, those of one source together.</summary>
     public static IReadOnlyList<KernelDescription> All => s_all.Value;
 
-    private static IEnumerable<KernelDescription> Collect() =>
+    private static IEnumerable<KernelDescription> Collect() => [.. OfAttention(), .. OfPruning(), .. OfTransformer()];
+
+    private static IEnumerable<KernelDescription> OfAttention() =>
     [
         .. Of(Attention.Variants), .. Of(AttentionRow.Variants), .. Of(SequenceMean.Variants), .. Of(DecodeAttention.Variants), .. Of(RotaryAppend.Variants),
-        .. Of(ValueStatistics.Variants), .. Of(FlowScore.Variants), .. Of(FlowSelect.Variants),
-        .. Of(Entropy.Variants), .. Of(Cumulative.Variants), .. Of(SelectTop.Variants), .. Of(GatherRows.Variants),
-        .. Of(LayerNorm.Variants), .. Of(RmsNorm.Variants), .. Of(BiasActivation.Variants), .. Of(GatedActivation.Variants),
-        .. Of(LayerScale.Variants), .. Of(Embed.Variants), .. Of(ImageToPatches.Variants), .. Of(ConvertType.Variants),
-        .. Of(LinearVector.Variants), .. Of(SoftmaxRows.Variants), .. Of(ArgMax.Variants), .. Of(SampleTopP.Variants),
+    ];
+
+    private static IEnumerable<KernelDescription> OfPruning() =>
+    [
+        .. Of(ValueStatistics.Variants), .. Of(FlowScore.Variants), .. Of(Entropy.Variants), .. Of(Cumulative.Variants),
+        .. Of(FlowSelect.Variants), .. Of(SelectTop.Variants), .. Of(GatherRows.Variants),
+    ];
+
+    private static IEnumerable<KernelDescription> OfTransformer() =>
+    [
+        .. Of(ImageToPatches.Variants), .. Of(Embed.Variants), .. Of(ConvertType.Variants), .. Of(LayerNorm.Variants), .. Of(RmsNorm.Variants),
+        .. Of(BiasActivation.Variants), .. Of(GatedActivation.Variants), .. Of(LayerScale.Variants), .. Of(LinearVector.Variants),
+        .. Of(SoftmaxRows.Variants), .. Of(ArgMax.Variants), .. Of(SampleTopP.Variants),
     ];
 
     private static IEnumerable<KernelDescription> Of<TVariant>(IEnumerable<TVariant> variants)

@@ -12,19 +12,23 @@ public abstract class Backend : IDisposable
     /// <summary>As on the command line: cpu, cuda:0, sim.</summary>
     public abstract string Name { get; }
 
+    /// <summary>What activations and the KV cache are stored as: Float32, Float16 or BFloat16.</summary>
+    public abstract StoredType ActivationType { get; }
+
     // Memory -------------------------------------------------------------------------------------------------------
 
-    /// <summary>Activations, zeroed. Throws <see cref="OutOfMemoryException"/> with the size asked for.</summary>
-    public abstract DeviceBuffer Allocate(long length);
+    /// <summary>Zeroed. Throws <see cref="OutOfMemoryException"/> with the size asked for.</summary>
+    public abstract DeviceBuffer Allocate(long length, Precision precision);
 
     public abstract IndexBuffer AllocateIndices(int capacity);
 
     public abstract HostValues AllocateHostValues(int count);
 
     /// <summary>A new buffer seen as [rows, columns]; the caller disposes <see cref="Tensor.Buffer"/>.</summary>
-    public Tensor Allocate(int rows, int columns) => new(Allocate((long)rows * columns), 0, rows, columns, columns);
+    public Tensor Allocate(int rows, int columns, Precision precision = Precision.Activation) =>
+        new(Allocate((long)rows * columns, precision), 0, rows, columns, columns);
 
-    /// <summary>Host to device; rows lie densely in <paramref name="source"/>, which is free to reuse on return.</summary>
+    /// <summary>Host to device, rounded to the destination's type; rows lie densely in <paramref name="source"/>, which is free to reuse on return.</summary>
     public abstract void Upload(ReadOnlySpan<float> source, Tensor destination);
 
     /// <summary>Device to host, dense rows; waits for the work that fills <paramref name="source"/>.</summary>
@@ -34,6 +38,7 @@ public abstract class Backend : IDisposable
 
     public abstract void Download(IndexBuffer source, Span<int> destination);
 
+    /// <summary>Rows and columns of the same number; converts where the types differ.</summary>
     public abstract void Copy(Tensor source, Tensor destination);
 
     /// <summary>Returns when all queued work is done and every host-side result has been written.</summary>
@@ -52,13 +57,16 @@ public abstract class Backend : IDisposable
 
     // Operations ---------------------------------------------------------------------------------------------------
 
-    /// <summary>y = activation(x·Wᵀ + bias) + residual. x [m, in], y [m, out], bias [1, out]; residual [m, out] may be y itself.</summary>
+    /// <summary>
+    /// y = activation(x·Wᵀ + bias) + residual. x [m, in], y [m, out], bias [1, out]; residual [m, out] may be y itself.
+    /// x is of <see cref="Precision.Activation"/>; y of either precision, and the residual of y's.
+    /// </summary>
     public abstract void Linear(Tensor x, Matrix weight, Tensor? bias, Activation activation, Tensor? residual, Tensor y);
 
-    /// <summary>y = (x − mean)/√(var + ε)·weight + bias per row, variance in two passes. y may be x.</summary>
+    /// <summary>y = (x − mean)/√(var + ε)·weight + bias per row, variance in two passes. y may be x; either precision on both sides.</summary>
     public abstract void LayerNorm(Tensor x, Tensor weight, Tensor bias, float epsilon, Tensor y);
 
-    /// <summary>y = x/√(mean(x²) + ε)·weight per row. y may be x.</summary>
+    /// <summary>y = x/√(mean(x²) + ε)·weight per row. y may be x; either precision on both sides.</summary>
     public abstract void RmsNorm(Tensor x, Tensor weight, float epsilon, Tensor y);
 
     /// <summary>Pixels [3·height, width] to patch rows [(height/p)·(width/p), 3·p·p], columns in the order (channel, row, column) of a convolution's weight.</summary>

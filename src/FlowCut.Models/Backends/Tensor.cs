@@ -1,10 +1,22 @@
 namespace FlowCut.Models.Backends;
 
+/// <summary>How exactly values are kept on the device.</summary>
+public enum Precision
+{
+    /// <summary>The backend's activation type: 32 or 16 bits.</summary>
+    Activation,
+    /// <summary>fp32 on every backend: what decides a selection (scores, the residual stream) or a token (logits).</summary>
+    Single,
+}
+
 /// <summary>Device memory for activations. Owned by whoever allocated it; a <see cref="Tensor"/> is a view and owns nothing.</summary>
-public abstract class DeviceBuffer(long length) : IDisposable
+public abstract class DeviceBuffer(long length, int elementBytes) : IDisposable
 {
     /// <summary>Room, in elements.</summary>
     public long Length { get; } = length;
+
+    /// <summary>Bytes of one element: 4, or 2 for 16-bit activations.</summary>
+    public int ElementBytes { get; } = elementBytes;
 
     public void Dispose()
     {

@@ -158,7 +158,7 @@ public sealed class ModelBenchmark : IDisposable
 
     private double Forward(LlamaDecoder decoder, KeyValueCache cache, int tokens, CancellationToken cancellation)
     {
-        var inputs = _backend.Allocate(tokens, decoder.Config.HiddenSize);
+        var inputs = _backend.Allocate(tokens, decoder.Config.HiddenSize, Precision.Single);
         try
         {
             var ids = new int[tokens];

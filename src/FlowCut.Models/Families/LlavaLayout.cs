@@ -23,6 +23,9 @@ internal sealed class LlavaLayout
     /// <summary>Everything, under the names of <see cref="LlavaTensorNames"/>.</summary>
     public required Checkpoint Checkpoint { get; init; }
 
+    /// <summary>What the language model's weights are stored as.</summary>
+    public StoredType WeightType => Checkpoint.Get(LlavaFamily.LanguagePrefix + "model.embed_tokens.weight").Type;
+
     /// <summary>Hugging Face's: one folder, everything inside.</summary>
     public static LlavaLayout HuggingFace(string folder, JsonSection config)
     {
@@ -121,10 +124,14 @@ internal sealed class LlavaLayout
 
     private static ClipPreprocessor ReadPreprocessor(string folder, ClipConfig vision)
     {
-        var preprocessor = ClipPreprocessor.Load(Path.Combine(folder, "preprocessor_config.json"));
+        var file = Path.Combine(folder, "preprocessor_config.json");
+        // newer folders keep the settings of all their processors in one file
+        var newer = Path.Combine(folder, "processor_config.json");
+        if (!File.Exists(file) && File.Exists(newer) && JsonSection.Read(newer).IsObject(ClipPreprocessor.ProcessorSection)) file = newer;
+        var preprocessor = ClipPreprocessor.Load(file);
         return preprocessor.Size == vision.ImageSize
             ? preprocessor
-            : throw new ModelFormatException(Path.Combine(folder, "preprocessor_config.json"), $"makes pictures of {preprocessor.Size} pixels, the vision tower takes {vision.ImageSize}");
+            : throw new ModelFormatException(file, $"makes pictures of {preprocessor.Size} pixels, the vision tower takes {vision.ImageSize}");
     }
 
     private static int SingleLayer(JsonSection config, string key)

@@ -25,13 +25,16 @@ internal sealed class LlavaProjector
         _secondBias = backend.LoadVector(checkpoint.Get(second + ".bias", outputs));
     }
 
-    /// <summary>features [n, inputs] to a new tensor [n, outputs], whose buffer the caller disposes.</summary>
+    /// <summary>features [n, inputs], a residual stream, to a new tensor [n, outputs], whose buffer the caller disposes.</summary>
     public Tensor Project(Tensor features)
     {
+        var inputs = _backend.Allocate(features.Rows, features.Columns);
         var intermediate = _backend.Allocate(features.Rows, _first.Rows);
         var output = _backend.Allocate(features.Rows, _second.Rows);
-        _backend.Linear(features, _first, _firstBias, Activation.Gelu, null, intermediate);
+        _backend.Copy(features, inputs);
+        _backend.Linear(inputs, _first, _firstBias, Activation.Gelu, null, intermediate);
         _backend.Linear(intermediate, _second, _secondBias, Activation.None, null, output);
+        inputs.Buffer.Dispose();
         intermediate.Buffer.Dispose();
         return output;
     }

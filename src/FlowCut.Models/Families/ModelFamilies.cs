@@ -5,15 +5,11 @@ namespace FlowCut.Models.Families;
 /// <summary>The families this library runs, by the model_type of config.json.</summary>
 internal static class ModelFamilies
 {
-    /// <summary>Opens a model folder. The one place to extend for a new family.</summary>
-    /// <exception cref="ModelFormatException">A file is missing or damaged, or the model type is unknown.</exception>
-    public static ModelFamily Load(string folder, LoadOptions options, Backend backend)
-    {
-        var layout = ReadLayout(folder, options.VisionTower);
-        return new LlavaFamily(layout, backend, options.Progress);
-    }
+    /// <summary>Loads an opened model into a backend; the family owns the layout's files from here on.</summary>
+    public static ModelFamily Load(LlavaLayout layout, LoadOptions options, Backend backend) => new LlavaFamily(layout, backend, options.Progress);
 
-    /// <summary>Reads the configuration and opens the files, without loading anything into a backend.</summary>
+    /// <summary>Reads the configuration and opens the files, without loading anything into a backend. The one place to extend for a new family.</summary>
+    /// <exception cref="ModelFormatException">A file is missing or damaged, or the model type is unknown.</exception>
     public static LlavaLayout ReadLayout(string folder, string? visionTower)
     {
         if (!Directory.Exists(folder)) throw new InputException($"the model folder {folder} does not exist");

@@ -25,8 +25,8 @@ public sealed class DecodingSession : IDisposable
         _backend = backend;
         _decoder = decoder;
         _cache = decoder.CreateCache(capacity);
-        _input = backend.Allocate(1, decoder.Config.HiddenSize);
-        _output = backend.Allocate(1, decoder.Config.VocabularySize);
+        _input = backend.Allocate(1, decoder.Config.HiddenSize, Precision.Single);
+        _output = backend.Allocate(1, decoder.Config.VocabularySize, Precision.Single);
         _logits = new float[decoder.Config.VocabularySize];
     }
 
@@ -74,7 +74,7 @@ public sealed class DecodingSession : IDisposable
     internal void Prefill(PromptTokens prompt, IReadOnlyList<EncodedPicture> pictures, PositionPolicy policy, Trace? trace, CancellationToken cancellation)
     {
         var rows = PrefillLength(prompt, pictures);
-        var inputs = _backend.Allocate(rows, _decoder.Config.HiddenSize);
+        var inputs = _backend.Allocate(rows, _decoder.Config.HiddenSize, Precision.Single);
         try
         {
             var positions = new int[rows];

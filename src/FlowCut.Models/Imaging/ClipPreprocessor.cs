@@ -2,9 +2,11 @@ using FlowCut.Models.Families;
 
 namespace FlowCut.Models.Imaging;
 
-/// <summary>CLIP's image preprocessing under LLaVA (spec/models.md, section 5.1), from preprocessor_config.json.</summary>
+/// <summary>CLIP's image preprocessing under LLaVA (spec/models.md, section 5.1), from preprocessor_config.json or processor_config.json.</summary>
 public sealed class ClipPreprocessor
 {
+    internal const string ProcessorSection = "image_processor";
+
     private const int BicubicResample = 3;
 
     private readonly float[][] _normalised;
@@ -35,6 +37,8 @@ public sealed class ClipPreprocessor
     public static ClipPreprocessor Load(string file)
     {
         var config = JsonSection.Read(file);
+        // a processor_config.json keeps them in a section of its own
+        if (config.IsObject(ProcessorSection)) config = config.Section(ProcessorSection);
         foreach (var step in new[] { "do_resize", "do_center_crop", "do_rescale", "do_normalize" })
         {
             if (!config.Bool(step, true)) throw config.Error($"'{step}' is false, which is not supported");

@@ -25,7 +25,7 @@ public sealed class KeyValueCache : IDisposable
     /// <summary>Tokens held.</summary>
     public int Length { get; internal set; }
 
-    public long Bytes => _keys.Sum(k => 2L * k.Rows * k.Columns * sizeof(float));
+    public long Bytes => _keys.Sum(k => 2L * k.Rows * k.Columns * k.Buffer.ElementBytes);
 
     internal Tensor Keys(int layer) => _keys[layer];
 

@@ -34,7 +34,7 @@ internal sealed class LlamaDecoder : IDisposable
         _embedding = backend.LoadMatrix(embedding);
         _head = config.TiedEmbeddings ? _embedding : backend.LoadMatrix(checkpoint.Get(prefix + "lm_head.weight", config.VocabularySize, config.HiddenSize));
         _finalNorm = backend.LoadVector(checkpoint.Get(prefix + "model.norm.weight", config.HiddenSize));
-        _logits = backend.Allocate(1, config.VocabularySize);
+        _logits = backend.Allocate(1, config.VocabularySize, Precision.Single);
         _layers = new Layer[config.Layers];
         for (var i = 0; i < config.Layers; i++) _layers[i] = new Layer(backend, config, checkpoint, $"{prefix}model.layers.{i}.");
 
@@ -60,7 +60,7 @@ internal sealed class LlamaDecoder : IDisposable
     }
 
     /// <summary>Appends <paramref name="inputs"/> [n, hidden] (overwritten) at <paramref name="positions"/> and computes the logits of the last one.</summary>
-    /// <param name="inputs">Embedded tokens.</param>
+    /// <param name="inputs">Embedded tokens, in single precision: they become the residual stream.</param>
     /// <param name="positions">n rotary positions.</param>
     /// <param name="cache">Has room for n more.</param>
     /// <param name="trace">Receives the last row after every layer.</param>

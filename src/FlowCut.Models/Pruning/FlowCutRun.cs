@@ -30,8 +30,8 @@ internal sealed class FlowCutRun : ILayerPruning
         _events = events;
         _alive = stage.Sequences;
         _capacity = stage.Sequences.Rows;
-        _exports = _backend.Allocate((2L * stage.Heads + 2) * _capacity);
-        _scores = _backend.Allocate(5L * _capacity);
+        _exports = _backend.Allocate((2L * stage.Heads + 2) * _capacity, Precision.Single);
+        _scores = _backend.Allocate(5L * _capacity, Precision.Single);
         _entropyRatios = _backend.AllocateHostValues(stage.Sequences.Count);
         _rows = new IndexBuffer[events];
         for (var i = 0; i < events; i++) _rows[i] = _backend.AllocateIndices(_capacity);

@@ -38,7 +38,7 @@ internal sealed class ClipEncoder : IDisposable
         var classToken = new float[d];
         checkpoint.Get(embeddings + "class_embedding", d).ReadSingles(classToken);
         for (var i = 0; i < d; i++) positions[i] += classToken[i];
-        _positions = backend.Allocate(tokens, d);
+        _positions = backend.Allocate(tokens, d, Precision.Single);
         backend.Upload(positions, _positions);
         _preNormWeight = backend.LoadVector(checkpoint.Get(prefix + "pre_layrnorm.weight", d));
         _preNormBias = backend.LoadVector(checkpoint.Get(prefix + "pre_layrnorm.bias", d));

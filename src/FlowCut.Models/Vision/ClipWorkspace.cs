@@ -7,14 +7,14 @@ internal sealed class ClipWorkspace(Backend backend, ClipConfig config, int rows
 {
     public int Rows { get; } = rows;
 
-    public Tensor Pixels { get; } = backend.Allocate(3 * config.ImageSize, config.ImageSize);
+    public Tensor Pixels { get; } = backend.Allocate(3 * config.ImageSize, config.ImageSize, Precision.Single);
 
     public Tensor Patches { get; } = backend.Allocate(config.Patches, 3 * config.PatchSize * config.PatchSize);
 
-    public Tensor Hidden { get; private set; } = backend.Allocate(rows, config.HiddenSize);
+    public Tensor Hidden { get; private set; } = backend.Allocate(rows, config.HiddenSize, Precision.Single);
 
     /// <summary>Where a selection gathers to, before it takes <see cref="Hidden"/>'s place.</summary>
-    public Tensor Spare { get; private set; } = backend.Allocate(rows, config.HiddenSize);
+    public Tensor Spare { get; private set; } = backend.Allocate(rows, config.HiddenSize, Precision.Single);
 
     public Tensor Normed { get; } = backend.Allocate(rows, config.HiddenSize);
 

@@ -9,10 +9,23 @@ public class FunctionTests
     /// <summary>C types with a C# type of their own; enums and structs come from <see cref="AbiNeeds"/>.</summary>
     private static readonly Dictionary<string, Type> Scalars = new()
     {
-        ["void"] = typeof(void), ["char"] = typeof(byte), ["unsigned char"] = typeof(byte), ["int"] = typeof(int), ["unsigned int"] = typeof(uint), ["float"] = typeof(float),
-        ["unsigned long long"] = typeof(ulong), ["cuuint64_t"] = typeof(ulong), ["uint64_t"] = typeof(ulong), ["int64_t"] = typeof(long), ["size_t"] = typeof(nuint),
-        ["CUdevice"] = typeof(int), ["CUdeviceptr"] = typeof(nint), ["CUuuid"] = typeof(Guid),
-        ["CUDA_MEMCPY2D"] = typeof(Memcpy2D), ["cudaDataType"] = typeof(CudaDataType), ["libraryPropertyType"] = typeof(LibraryProperty),
+        ["void"] = typeof(void),
+        ["char"] = typeof(byte),
+        ["unsigned char"] = typeof(byte),
+        ["int"] = typeof(int),
+        ["unsigned int"] = typeof(uint),
+        ["float"] = typeof(float),
+        ["unsigned long long"] = typeof(ulong),
+        ["cuuint64_t"] = typeof(ulong),
+        ["uint64_t"] = typeof(ulong),
+        ["int64_t"] = typeof(long),
+        ["size_t"] = typeof(nuint),
+        ["CUdevice"] = typeof(int),
+        ["CUdeviceptr"] = typeof(nint),
+        ["CUuuid"] = typeof(Guid),
+        ["CUDA_MEMCPY2D"] = typeof(Memcpy2D),
+        ["cudaDataType"] = typeof(CudaDataType),
+        ["libraryPropertyType"] = typeof(LibraryProperty),
     };
 
     private static readonly string[] Handles =

@@ -27,7 +27,7 @@ internal sealed class Workspace(int workers, int lanes = 16) : IDisposable
     public Tensor Output(int rows, int columns, Layout layout = Layout.Dense)
     {
         var (offset, stride) = layout == Layout.Dense ? (64, columns) : (67, columns + 5);
-        var buffer = Backend.Allocate(offset + (long)rows * stride + 64);
+        var buffer = Backend.Allocate(offset + (long)rows * stride + 64, Precision.Single);
         Fill(buffer, Sentinel);
         var tensor = new Tensor(buffer, offset, rows, columns, stride);
         _tensors.Add(tensor);

@@ -2,7 +2,6 @@ using System.Text.Json;
 using FlowCut.Models.Checkpoints;
 using FlowCut.Models.Families;
 using FlowCut.Models.Generation;
-using FlowCut.Models.Imaging;
 using FlowCut.Models.Pruning;
 using FlowCut.Models.Tracing;
 using FlowCut.Testing;
@@ -35,7 +34,7 @@ public class LlavaGoldenTests
 
     [Theory]
     [MemberData(nameof(Cases))]
-    public Task An_answer_equals_the_golden_tensor_by_tensor(string model, string name) => Check(Require(model), model, name);
+    public Task An_answer_equals_the_golden_tensor_by_tensor(string model, string name) => LlavaCase.Check(Require(model), model, name);
 
     [Theory]
     [InlineData("chelsea-full")]
@@ -44,7 +43,7 @@ public class LlavaGoldenTests
     public Task The_original_layout_gives_the_same(string name)
     {
         Require("clip-vit-tiny-patch14-112");
-        return Check(Require("llava-1.5-tiny-original"), "llava-1.5-tiny", name);
+        return LlavaCase.Check(Require("llava-1.5-tiny-original"), "llava-1.5-tiny", name);
     }
 
     [Fact]
@@ -55,7 +54,7 @@ public class LlavaGoldenTests
         using var golden = Checkpoint.Open(Require(folder + "batch-t16.safetensors"));
         using var model = VisionLanguageModel.Load(Require("llava-1.5-tiny"));
         var trace = new Trace();
-        var pictures = new[] { "chelsea", "astronaut" }.Select(p => model.Prepare(Resized(folder + p + "-full.safetensors"))).ToArray();
+        var pictures = new[] { "chelsea", "astronaut" }.Select(p => model.Prepare(LlavaCase.Resized(folder + p + "-full.safetensors"))).ToArray();
         var encoded = model.Encode(pictures, new FlowCutStrategy(FlowCutOptions.Released(16)), trace, TestContext.Current.CancellationToken);
 
         var prompt = model.Tokenize([new ChatTurn(json.RootElement.GetProperty("prompt").GetString()!)], 1, new GenerationOptions { RawPrompt = true });
@@ -81,39 +80,5 @@ public class LlavaGoldenTests
 
         TensorComparison.AssertMatches(golden, trace.Tensors, name => name.Contains("vision", StringComparison.Ordinal) || name.Contains("projector", StringComparison.Ordinal) ? name : null);
         foreach (var picture in encoded) picture.Dispose();
-    }
-
-    private static async Task Check(string modelFolder, string traceFolder, string name)
-    {
-        var folder = $"traces/{traceFolder}/";
-        using var json = JsonDocument.Parse(await File.ReadAllBytesAsync(Require(folder + name + ".json"), TestContext.Current.CancellationToken));
-        using var golden = Checkpoint.Open(Require(folder + name + ".safetensors"));
-        using var model = VisionLanguageModel.Load(modelFolder);
-        var facts = json.RootElement;
-        var trace = new Trace();
-        var target = facts.GetProperty("target");
-        var answer = model.GenerateAsync(
-            [new ChatTurn(facts.GetProperty("prompt").GetString()!)],
-            [Resized(folder + name[..name.LastIndexOf('-')] + "-full.safetensors")],
-            new GenerationOptions
-            {
-                RawPrompt = true,
-                IgnoreEndTokens = true,
-                MaxTokens = facts.GetProperty("steps").GetInt32(),
-                Pruning = target.ValueKind == JsonValueKind.Null ? null : new FlowCutStrategy(FlowCutOptions.Released(target.GetInt32())),
-                Trace = trace,
-            });
-        var text = new System.Text.StringBuilder();
-        await foreach (var piece in answer.WithCancellation(TestContext.Current.CancellationToken)) text.Append(piece.Text);
-        TensorComparison.AssertMatches(golden, trace.Tensors);
-        Assert.Equal(model.Tokenizer.Decode([.. answer.Tokens], skipSpecial: true), text.ToString());
-    }
-
-    /// <summary>A picture that is already as large as the encoder wants it: preparing it again changes nothing.</summary>
-    private static RgbImage Resized(string file)
-    {
-        using var golden = Checkpoint.Open(Require(file));
-        var tensor = golden.Get("vision.resized");
-        return new RgbImage((int)tensor.Shape[1], (int)tensor.Shape[0], tensor.Bytes.ToArray());
     }
 }

@@ -46,10 +46,12 @@ public sealed class CpuBackend : Backend
 
     public override string Name => "cpu";
 
+    public override StoredType ActivationType => StoredType.Float32;
+
     /// <summary>Threads that compute, the calling one included.</summary>
     public int Workers => _pool.Workers;
 
-    public override DeviceBuffer Allocate(long length)
+    public override DeviceBuffer Allocate(long length, Precision precision)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(length);
         return new CpuBuffer(length);
@@ -107,7 +109,7 @@ public sealed class CpuBackend : Backend
         CheckParts(parts);
         long length = 0;
         foreach (var part in parts) length = checked(length + part.ElementCount);
-        var tensor = Allocate(1, checked((int)length));
+        var tensor = Allocate(1, checked((int)length), Precision.Single);
         _vectors.Add(tensor.Buffer);
         var values = CpuView.Of(tensor, nameof(parts)).RowSpan(0);
         foreach (var part in parts)

@@ -9,7 +9,7 @@ internal sealed unsafe class CpuBuffer : DeviceBuffer
     private float* _data;
 
     public CpuBuffer(long length)
-        : base(length)
+        : base(length, sizeof(float))
     {
         var bytes = checked((nuint)Math.Max(1, length) * sizeof(float));
         try
