@@ -43,7 +43,8 @@ internal sealed class KernelCompiler(NvrtcApi nvrtc)
             throw new KernelCompilationException($"{source.Name} for {architecture}", e.Log, options, Listing(source), e);
         }
 
-        var log = nvrtc.GetProgramLog(program);
+        // NVRTC 13 counts one zero byte more than there is text
+        var log = nvrtc.GetProgramLog(program).TrimEnd('\0');
         return new CompiledKernel(nvrtc.GetCubin(program), log);
     }
 

@@ -1,4 +1,5 @@
 using System.Globalization;
+using FlowCut.Kernels.Compilation;
 using FlowCut.Kernels.Inspection;
 using FlowCut.Kernels.Tests.Compilation;
 using FlowCut.Testing;
@@ -25,6 +26,16 @@ public class KernelResourcesTests
     {
         Nvrtc.Require();
         return s_report.Value;
+    }
+
+    [Fact]
+    public void What_is_kept_comes_back_whole()
+    {
+        // the log of a real compiler has zero bytes in it
+        var compiled = new CompiledKernel([127, 69, 0, 1], "ptxas info\0: ünd so\n\0");
+        var again = ReportCompiler.Unpack(ReportCompiler.Pack(compiled));
+        Assert.Equal(compiled.Image, again.Image);
+        Assert.Equal(compiled.Log, again.Log);
     }
 
     [Fact]
