@@ -58,7 +58,7 @@ internal sealed class DeviceChoice
         {
             if (_dtype is "f16" or "bf16")
                 throw new DeviceNotAvailableException($"--dtype {_dtype} needs a GPU, and none works here; use --dtype f32, or --device cuda to see why");
-            Console.Error.WriteLine($"device: cpu (no GPU: {e.Message.Split('\n')[0].TrimEnd('.', ':')})");
+            Console.Error.WriteLine($"device: cpu ({FirstLine(e)})");
             return new CpuBackend();
         }
     }
@@ -71,7 +71,8 @@ internal sealed class DeviceChoice
         }
         catch (Exception e) when (e is NativeCudaException or CudaNotAvailableException or DeviceNotSupportedException or ArgumentOutOfRangeException)
         {
-            throw new DeviceNotAvailableException($"the device {name} is not available: {e.Message}");
+            // the whole list of what was tried is doctor's
+            throw new DeviceNotAvailableException($"the device {name} is not available: {FirstLine(e)}; 'flowcut doctor' lists what was tried, --device cpu works without");
         }
     }
 
@@ -84,12 +85,14 @@ internal sealed class DeviceChoice
         _ => ElementType.Float16,
     };
 
+    private static string FirstLine(Exception e) => e.Message.Split('\n')[0].TrimEnd('.', ':', ' ');
+
     private static NativeCuda FindSimulator()
     {
         const string name = "libflowcut-sim.so";
         var path = Path.Combine(AppContext.BaseDirectory, name);
         return File.Exists(path)
             ? NativeCuda.Simulator(path)
-            : throw new DeviceNotAvailableException($"the device sim is not available: there is no {name} beside the command ({AppContext.BaseDirectory}); ./build.sh builds it on Linux");
+            : throw new DeviceNotAvailableException($"the device sim is not available: there is no {name} beside the command ({AppContext.BaseDirectory}); './build.sh simulator' builds it on Linux, --device cpu works without");
     }
 }
