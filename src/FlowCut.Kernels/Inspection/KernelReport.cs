@@ -53,7 +53,9 @@ public static class KernelReport
         var rows = new ConcurrentBag<(int Variant, int Architecture, KernelResources Row)>();
         try
         {
-            Parallel.For(0, modules.Length * architectures.Count, new ParallelOptions { CancellationToken = cancellationToken }, job =>
+            // one a core: the thread pool would take compilations for waiting and start ever more of them
+            var options = new ParallelOptions { MaxDegreeOfParallelism = Environment.ProcessorCount, CancellationToken = cancellationToken };
+            Parallel.For(0, modules.Length * architectures.Count, options, job =>
             {
                 var (module, target) = (modules[job / architectures.Count], job % architectures.Count);
                 var watch = Stopwatch.StartNew();

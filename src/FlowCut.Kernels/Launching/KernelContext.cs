@@ -73,7 +73,7 @@ public sealed class KernelContext : IDisposable
     /// <exception cref="AggregateException">Some could not be compiled or loaded; the others are ready.</exception>
     internal void Preload<TVariant>(IEnumerable<TVariant> variants)
         where TVariant : struct, IKernelVariant<TVariant> =>
-        Parallel.ForEach(variants, variant => Load(variant));
+        Parallel.ForEach(variants, new ParallelOptions { MaxDegreeOfParallelism = Environment.ProcessorCount }, variant => Load(variant));
 
     /// <summary>Unloads all kernels. Nothing that was launched may still run.</summary>
     public void Dispose()
