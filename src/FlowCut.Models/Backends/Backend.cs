@@ -78,9 +78,9 @@ public abstract class Backend : IDisposable
     /// Rotates the heads of query (in place) and key by their positions (rotate-half convention, angle = position·inverse
     /// frequency in fp32) and writes the rotated key and the value to rows of the cache.
     /// query [n, heads·size], key and value [n, kv heads·size], caches [n, kv heads·size]; positions has n entries,
-    /// inverseFrequencies size/2.
+    /// inverseFrequencies is [1, size/2] in single precision.
     /// </summary>
-    public abstract void RotaryAppend(Tensor query, Tensor key, Tensor value, ReadOnlySpan<int> positions, ReadOnlySpan<float> inverseFrequencies, int headSize, Tensor keyCache, Tensor valueCache);
+    public abstract void RotaryAppend(Tensor query, Tensor key, Tensor value, ReadOnlySpan<int> positions, Tensor inverseFrequencies, int headSize, Tensor keyCache, Tensor valueCache);
 
     /// <summary>y = silu(gate)·up, gate the first and up the second half of each row of <paramref name="gateUp"/> [m, 2·n]; y [m, n].</summary>
     public abstract void GatedSilu(Tensor gateUp, Tensor y);
@@ -93,6 +93,24 @@ public abstract class Backend : IDisposable
 
     /// <summary>Index of the largest entry of row 0, the lowest on ties; −1 if an entry is not a number. Waits.</summary>
     public abstract int ArgMax(Tensor x);
+
+    // Decoding -----------------------------------------------------------------------------------------------------
+
+    public abstract DecodeStep AllocateStep();
+
+    /// <summary>
+    /// Work that will be queued many times unchanged. It may use everything but what waits or allocates, and nothing that
+    /// takes host values: those it reads from a <see cref="DecodeStep"/>.
+    /// </summary>
+    public virtual RepeatedWork Repeat(Action<CancellationToken> work) => new PlainWork(work);
+
+    /// <summary>y [1, columns] = the row of the embedding matrix that the step's token names.</summary>
+    public abstract void Embed(Matrix embedding, DecodeStep decodeStep, Tensor y);
+
+    /// <summary>As the other one for the step's token: query, key and value have one row, and the caches are whole.</summary>
+    public abstract void RotaryAppend(Tensor query, Tensor key, Tensor value, DecodeStep decodeStep, Tensor inverseFrequencies, int headSize, Tensor keyCache, Tensor valueCache);
+
+    public abstract void DecodeAttention(in DecodeArguments arguments);
 
     // Pruning ------------------------------------------------------------------------------------------------------
 
@@ -112,4 +130,14 @@ public abstract class Backend : IDisposable
     }
 
     protected abstract void Dispose(bool disposing);
+
+    /// <summary>Where work is done as it is queued there is nothing to record.</summary>
+    private sealed class PlainWork(Action<CancellationToken> work) : RepeatedWork
+    {
+        public override int RecordedOperations => 0;
+
+        public override void Run(CancellationToken cancellation) => work(cancellation);
+
+        protected override void Dispose(bool disposing) { }
+    }
 }

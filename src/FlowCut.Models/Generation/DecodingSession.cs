@@ -15,8 +15,10 @@ public sealed class DecodingSession : IDisposable
     private readonly Backend _backend;
     private readonly LlamaDecoder _decoder;
     private readonly KeyValueCache _cache;
-    private readonly Tensor _input, _output;
+    private readonly Tensor _output;
     private readonly float[] _logits;
+    private readonly DecodeStep _step;
+    private readonly RepeatedWork _decoding;
     private bool _logitsFetched;
     private int _position;
 
@@ -25,9 +27,10 @@ public sealed class DecodingSession : IDisposable
         _backend = backend;
         _decoder = decoder;
         _cache = decoder.CreateCache(capacity);
-        _input = backend.Allocate(1, decoder.Config.HiddenSize, Precision.Single);
         _output = backend.Allocate(1, decoder.Config.VocabularySize, Precision.Single);
         _logits = new float[decoder.Config.VocabularySize];
+        _step = backend.AllocateStep();
+        _decoding = decoder.Decoding(_step, _cache, _output);
     }
 
     /// <summary>Tokens read so far, kept visual tokens included.</summary>
@@ -35,6 +38,9 @@ public sealed class DecodingSession : IDisposable
 
     /// <summary>Bytes of keys and values that are allocated.</summary>
     public long CacheBytes => _cache.Bytes;
+
+    /// <summary>Operations that one <see cref="Append"/> launches at once; 0 where each is queued by itself.</summary>
+    public int RecordedOperations => _decoding.RecordedOperations;
 
     /// <summary>[vocabulary]: of the next token; valid until the next <see cref="Append"/>.</summary>
     public ReadOnlySpan<float> Logits
@@ -56,17 +62,26 @@ public sealed class DecodingSession : IDisposable
     }
 
     /// <summary>Reads one more token.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">The vocabulary has no such token.</exception>
+    /// <exception cref="InvalidOperationException">There is no room for one more.</exception>
     public void Append(int token, CancellationToken cancellation = default)
     {
-        _decoder.Embed([token], _input);
-        Forward(_input, [_position], null, cancellation);
+        _decoder.ThrowIfDisposed();
+        ArgumentOutOfRangeException.ThrowIfNegative(token);
+        ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(token, _decoder.Config.VocabularySize);
+        if (_cache.Length == _cache.Capacity) throw new InvalidOperationException($"The session has room for {_cache.Capacity} tokens and holds as many.");
+        _step.MoveTo(token, _position, _cache.Length);
+        _decoding.Run(cancellation);
+        _cache.Length++;
         _position++;
+        _logitsFetched = false;
     }
 
     public void Dispose()
     {
+        _decoding.Dispose();
+        _step.Dispose();
         _cache.Dispose();
-        _input.Buffer.Dispose();
         _output.Buffer.Dispose();
     }
 
@@ -100,7 +115,8 @@ public sealed class DecodingSession : IDisposable
                 for (; i < end; i++) positions[row++] = _position++;
             }
 
-            Forward(inputs, positions, trace, cancellation);
+            _decoder.Forward(inputs, positions, _cache, _output, trace, cancellation);
+            _logitsFetched = false;
             trace?.AddVector("language.logits", _backend, _output);
         }
         finally
@@ -111,12 +127,4 @@ public sealed class DecodingSession : IDisposable
 
     internal static int PrefillLength(PromptTokens prompt, IReadOnlyList<EncodedPicture> pictures) =>
         prompt.Ids.Length - pictures.Count + pictures.Sum(p => p.Tokens.Rows);
-
-    private void Forward(Tensor inputs, ReadOnlySpan<int> positions, Trace? trace, CancellationToken cancellation)
-    {
-        _decoder.Forward(inputs, positions, _cache, trace, cancellation);
-        // the decoder's logits are the next session's too
-        _backend.Copy(_decoder.Logits, _output);
-        _logitsFetched = false;
-    }
 }

@@ -24,7 +24,7 @@ public class RotaryTests
                 var k = w.Input(key, rows, keyHeads * size, layout);
                 var keyCache = w.Output(rows, keyHeads * size, layout);
                 var valueCache = w.Output(rows, keyHeads * size);
-                w.Backend.RotaryAppend(q, k, w.Input(value, rows, keyHeads * size, layout), positions, frequencies, size, keyCache, valueCache);
+                w.Backend.RotaryAppend(q, k, w.Input(value, rows, keyHeads * size, layout), positions, w.Input(frequencies, 1, frequencies.Length), size, keyCache, valueCache);
                 return [w.Read(q), w.Read(keyCache), w.Read(valueCache), w.Read(k)];
             });
             Tolerance.Rotary.Check(Oracle.Rotate(query, heads * size, positions, frequencies), results[0], "query");
@@ -39,7 +39,7 @@ public class RotaryTests
     {
         using var w = new Workspace(1);
         var (q, kv, cache) = (w.Input([1, 2, 3, 4], 1, 4), w.Input([0, 0, 0, 0], 1, 4), w.Output(1, 4));
-        w.Backend.RotaryAppend(q, kv, kv, [1], [MathF.PI / 2, 0], 4, cache, kv);
+        w.Backend.RotaryAppend(q, kv, kv, [1], w.Input([MathF.PI / 2, 0], 1, 2), 4, cache, kv);
         Assert.Equal([-3, 2, 1, 4], w.Read(q).Select(x => MathF.Round(x, 5)));
     }
 
@@ -52,7 +52,7 @@ public class RotaryTests
         {
             var rows = positions.Length;
             var (q, cache) = (w.Input(values[..(rows * 8)], rows, 8), w.Output(rows, 8));
-            w.Backend.RotaryAppend(q, q, q, positions, Frequencies(size), size, cache, cache);
+            w.Backend.RotaryAppend(q, q, q, positions, w.Input(Frequencies(size), 1, size / 2), size, cache, cache);
             Tolerance.Rotary.Check(Oracle.Rotate(values[..(rows * 8)], 8, positions, Frequencies(size)), w.Read(q), "query");
         }
     }
@@ -63,11 +63,11 @@ public class RotaryTests
         using var w = new Workspace(2);
         var (q, k, cache) = (w.Input(TestData.Normal(1, 20 * 256), 20, 256), w.Input(TestData.Normal(2, 20 * 64), 20, 64), w.Output(20, 64));
         var positions = Enumerable.Range(0, 20).ToArray();
-        var frequencies = Frequencies(64);
+        var frequencies = w.Input(Frequencies(64), 1, 32);
         w.CheckNoAllocation(b => b.RotaryAppend(q, k, k, positions, frequencies, 64, cache, cache));
         Assert.Throws<ArgumentException>(() => w.Backend.RotaryAppend(q, k, k, positions.AsSpan(1), frequencies, 64, cache, cache));
         Assert.Throws<ArgumentException>(() => w.Backend.RotaryAppend(q, k, k, positions, frequencies, 32, cache, cache));
-        Assert.Throws<ArgumentException>(() => w.Backend.RotaryAppend(q, k, k, positions, frequencies.AsSpan(1), 63, cache, cache));
+        Assert.Throws<ArgumentException>(() => w.Backend.RotaryAppend(q, k, k, positions, frequencies.SliceColumns(1, 31), 63, cache, cache));
         Assert.Throws<ArgumentException>(() => w.Backend.RotaryAppend(q, k, q, positions, frequencies, 64, cache, cache));
     }
 

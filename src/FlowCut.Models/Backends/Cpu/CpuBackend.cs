@@ -160,11 +160,10 @@ public sealed class CpuBackend : Backend
 
     public override void Attention(in AttentionArguments arguments) => _attention.Run(arguments);
 
-    public override void RotaryAppend(Tensor query, Tensor key, Tensor value, ReadOnlySpan<int> positions, ReadOnlySpan<float> inverseFrequencies, int headSize, Tensor keyCache, Tensor valueCache)
+    public override void RotaryAppend(Tensor query, Tensor key, Tensor value, ReadOnlySpan<int> positions, Tensor inverseFrequencies, int headSize, Tensor keyCache, Tensor valueCache)
     {
         if (headSize < 2 || headSize % 2 != 0 || query.Columns % headSize != 0 || key.Columns % headSize != 0)
             throw new ArgumentException($"Query rows of {query.Columns} and key rows of {key.Columns} are not whole heads of an even size {headSize}.", nameof(headSize));
-        CheckLength(inverseFrequencies.Length, headSize / 2, nameof(inverseFrequencies));
         CheckLength(positions.Length, query.Rows, nameof(positions));
         var arguments = new CpuRotary.Arguments
         {
@@ -175,7 +174,35 @@ public sealed class CpuBackend : Backend
             ValueCache = CpuView.Of(valueCache, query.Rows, key.Columns, nameof(valueCache)),
             HeadSize = headSize,
         };
-        _rotary.Run(arguments, positions, inverseFrequencies);
+        _rotary.Run(arguments, positions, CpuView.Of(inverseFrequencies, 1, headSize / 2, nameof(inverseFrequencies)).RowSpan(0));
+    }
+
+    public override DecodeStep AllocateStep() => new CpuDecodeStep();
+
+    public override void Embed(Matrix embedding, DecodeStep decodeStep, Tensor y) => Embed(embedding, [CpuDecodeStep.Of(decodeStep).Token], y);
+
+    public override void RotaryAppend(Tensor query, Tensor key, Tensor value, DecodeStep decodeStep, Tensor inverseFrequencies, int headSize, Tensor keyCache, Tensor valueCache)
+    {
+        var own = CpuDecodeStep.Of(decodeStep);
+        RotaryAppend(query, key, value, [own.Position], inverseFrequencies, headSize, keyCache.SliceRows(own.Cached, 1), valueCache.SliceRows(own.Cached, 1));
+    }
+
+    public override void DecodeAttention(in DecodeArguments arguments)
+    {
+        var keys = CpuDecodeStep.Of(arguments.Step).Keys;
+        _attention.Run(new AttentionArguments
+        {
+            Query = arguments.Query,
+            Key = arguments.KeyCache.SliceRows(0, keys.Rows),
+            Value = arguments.ValueCache.SliceRows(0, keys.Rows),
+            Output = arguments.Output,
+            Heads = arguments.Heads,
+            KeyValueHeads = arguments.KeyValueHeads,
+            HeadSize = arguments.HeadSize,
+            Scale = arguments.Scale,
+            Queries = CpuDecodeStep.OneRow,
+            Keys = keys,
+        });
     }
 
     public override void GatedSilu(Tensor gateUp, Tensor y) =>

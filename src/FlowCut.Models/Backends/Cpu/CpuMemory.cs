@@ -42,6 +42,33 @@ internal sealed unsafe class CpuIndexBuffer(int capacity) : IndexBuffer(capacity
     protected override void Dispose(bool disposing) { }
 }
 
+/// <summary>Work is done as it is queued, so the host's own numbers serve.</summary>
+internal sealed class CpuDecodeStep : DecodeStep
+{
+    public static readonly Sequences OneRow = new(0, 1);
+
+    public int Token { get; private set; }
+
+    public int Position { get; private set; }
+
+    public int Cached { get; private set; }
+
+    /// <summary>The rows that the token sees.</summary>
+    public Sequences Keys { get; private set; } = OneRow;
+
+    /// <exception cref="ArgumentException">Another backend's.</exception>
+    public static CpuDecodeStep Of(DecodeStep decodeStep) =>
+        decodeStep as CpuDecodeStep ?? throw new ArgumentException("The step was not allocated by a CPU backend.", nameof(decodeStep));
+
+    public override void MoveTo(int token, int position, int cached)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(cached);
+        (Token, Position, Cached, Keys) = (token, position, cached, new Sequences(0, cached + 1));
+    }
+
+    protected override void Dispose(bool disposing) { }
+}
+
 /// <summary>Operations are done when their call returns, so reading never waits.</summary>
 internal sealed class CpuHostValues(int count) : HostValues(count)
 {

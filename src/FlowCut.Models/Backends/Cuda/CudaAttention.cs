@@ -8,19 +8,19 @@ namespace FlowCut.Models.Backends.Cuda;
 internal sealed class CudaAttention : IDisposable
 {
     private readonly KernelContext _kernels;
-    private readonly DeviceMemoryPool _pool;
     private readonly CudaStream _stream;
     private readonly DeviceNumbers<int> _queryOffsets, _keyOffsets, _exportRows, _firstRows, _lengths;
-    private DeviceMemory? _partial, _arrivals;
+    private readonly DecodeMemory _decode;
 
     public CudaAttention(KernelContext kernels, DeviceMemoryPool pool, UploadStaging staging, CudaStream stream)
     {
-        (_kernels, _pool, _stream) = (kernels, pool, stream);
+        (_kernels, _stream) = (kernels, stream);
         _queryOffsets = new DeviceNumbers<int>(pool, staging, stream);
         _keyOffsets = new DeviceNumbers<int>(pool, staging, stream);
         _exportRows = new DeviceNumbers<int>(pool, staging, stream);
         _firstRows = new DeviceNumbers<int>(pool, staging, stream);
         _lengths = new DeviceNumbers<int>(pool, staging, stream);
+        _decode = new DecodeMemory(kernels, pool, stream);
     }
 
     /// <summary>The offsets of key sequences on the device.</summary>
@@ -33,7 +33,7 @@ internal sealed class CudaAttention : IDisposable
         if (queries.Count != keys.Count) throw new ArgumentException($"{queries.Count} query sequences and {keys.Count} key sequences do not belong together.", nameof(arguments));
         if (arguments.Export is null && queries.Count == 1 && queries.Rows == 1)
         {
-            Decode(arguments, shape);
+            LastRow(arguments, shape);
             return;
         }
 
@@ -46,10 +46,22 @@ internal sealed class CudaAttention : IDisposable
         if (arguments.Export is not null) ExportValues(arguments.Export, value, arguments.KeyValueHeads, keys);
     }
 
+    /// <summary>The same for every token of a sequence: what differs is read from the step.</summary>
+    public void Decode(in DecodeArguments arguments)
+    {
+        var shape = new AttentionShape(arguments.Heads, arguments.KeyValueHeads, arguments.HeadSize, arguments.Scale);
+        var step = CudaDecodeStep.Of(arguments.Step);
+        var query = CudaBuffer.View(arguments.Query, nameof(arguments.Query));
+        var capacity = arguments.KeyCache.Rows;
+        var inputs = new DecodeInputs(
+            query, CudaBuffer.View(arguments.KeyCache, nameof(arguments.KeyCache)), CudaBuffer.View(arguments.ValueCache, nameof(arguments.ValueCache)),
+            step.FirstRow, step.Length, capacity);
+        DecodeAttention.Launch(_kernels, inputs, CudaBuffer.View(arguments.Output, nameof(arguments.Output)), shape, step.Workspace(query.Type, shape, capacity), _stream);
+    }
+
     public void Dispose()
     {
-        _partial?.Dispose();
-        _arrivals?.Dispose();
+        _decode.Dispose();
         _queryOffsets.Dispose();
         _keyOffsets.Dispose();
         _exportRows.Dispose();
@@ -82,33 +94,15 @@ internal sealed class CudaAttention : IDisposable
             _stream);
     }
 
-    private void Decode(in AttentionArguments arguments, AttentionShape shape)
+    /// <summary>One query row: no tile of a matrix, but a row over many keys, as in decoding.</summary>
+    private void LastRow(in AttentionArguments arguments, AttentionShape shape)
     {
         var query = CudaBuffer.View(arguments.Query, nameof(arguments.Query));
         var length = arguments.Keys.Rows;
         var inputs = new DecodeInputs(
             query, CudaBuffer.View(arguments.Key, nameof(arguments.Key)), CudaBuffer.View(arguments.Value, nameof(arguments.Value)),
             _firstRows.Of([0]), _lengths.Of([length]), length);
-        DecodeAttention.Launch(_kernels, inputs, CudaBuffer.View(arguments.Output, nameof(arguments.Output)), shape, Workspace(query.Type, shape, length), _stream);
-    }
-
-    private DecodeWorkspace Workspace(ElementType type, AttentionShape shape, int length)
-    {
-        var partial = DecodeAttention.PartialLength(_kernels.Device, type, shape, 1, length);
-        if (_partial is null || _partial.Bytes < (long)partial * sizeof(float))
-        {
-            _partial?.Dispose();
-            _partial = _pool.Allocate((long)partial * sizeof(float), _stream);
-        }
-
-        if (_arrivals is null || _arrivals.Bytes < (long)shape.Heads * sizeof(int))
-        {
-            _arrivals?.Dispose();
-            _arrivals = _pool.Allocate((long)shape.Heads * sizeof(int), _stream);
-            _stream.EnqueueFill(_arrivals.Pointer, 0, _arrivals.Bytes);
-        }
-
-        return new DecodeWorkspace(_partial.Array<float>(partial), _arrivals.Array<int>(shape.Heads));
+        DecodeAttention.Launch(_kernels, inputs, CudaBuffer.View(arguments.Output, nameof(arguments.Output)), shape, _decode.Workspace(query.Type, shape, length), _stream);
     }
 
     private static int Longest(Sequences sequences)

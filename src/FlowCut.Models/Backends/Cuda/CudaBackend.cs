@@ -211,8 +211,8 @@ public sealed class CudaBackend : Backend
 
     public override void Attention(in AttentionArguments arguments) => _attention.Run(arguments);
 
-    public override void RotaryAppend(Tensor query, Tensor key, Tensor value, ReadOnlySpan<int> positions, ReadOnlySpan<float> inverseFrequencies, int headSize, Tensor keyCache, Tensor valueCache) =>
-        _rotary.Run(query, key, value, positions, inverseFrequencies, headSize, keyCache, valueCache);
+    public override void RotaryAppend(Tensor query, Tensor key, Tensor value, ReadOnlySpan<int> positions, Tensor inverseFrequencies, int headSize, Tensor keyCache, Tensor valueCache) =>
+        _rotary.Run(query, Append(key, value, keyCache, valueCache), positions, inverseFrequencies, headSize);
 
     public override void GatedSilu(Tensor gateUp, Tensor y)
     {
@@ -246,6 +246,18 @@ public sealed class CudaBackend : Backend
         _stream.Download(_index.Array.Pointer, result);
         return result[0];
     }
+
+    public override DecodeStep AllocateStep() => new CudaDecodeStep(_kernels, _pool, _staging, _stream);
+
+    public override RepeatedWork Repeat(Action<CancellationToken> work) => new CudaRepeatedWork(_stream, work);
+
+    public override void Embed(Matrix embedding, DecodeStep decodeStep, Tensor y) =>
+        Kernels.Transformer.Embed.Launch(_kernels, CudaMatrix.Of(embedding, nameof(embedding)), null, CudaDecodeStep.Of(decodeStep).Token, CudaBuffer.View(y, nameof(y)), _stream);
+
+    public override void RotaryAppend(Tensor query, Tensor key, Tensor value, DecodeStep decodeStep, Tensor inverseFrequencies, int headSize, Tensor keyCache, Tensor valueCache) =>
+        _rotary.Run(query, Append(key, value, keyCache, valueCache), decodeStep, inverseFrequencies, headSize);
+
+    public override void DecodeAttention(in DecodeArguments arguments) => _attention.Decode(arguments);
 
     public override void FlowScore(in FlowScoreArguments arguments) => CudaFlow.Score(_kernels, arguments, _attention.KeyOffsets(arguments.Keys), _stream);
 
@@ -290,6 +302,9 @@ public sealed class CudaBackend : Backend
 
         return _scratch.Matrix(ElementType.Float32, rows, columns);
     }
+
+    private static CacheAppend Append(Tensor key, Tensor value, Tensor keyCache, Tensor valueCache) => new(
+        CudaBuffer.View(key, nameof(key)), CudaBuffer.View(value, nameof(value)), CudaBuffer.View(keyCache, nameof(keyCache)), CudaBuffer.View(valueCache, nameof(valueCache)));
 
     private static ActivationKind KindOf(Activation activation) => activation switch
     {
