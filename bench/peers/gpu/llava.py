@@ -10,9 +10,9 @@ import functools
 import inspect
 import sys
 
+import timing  # first: ends with status 77 where PyTorch is missing
 import clip_flowcut
 import flow_step
-import timing
 from timing import require, tolerant, torch
 
 transformers = timing.optional("transformers")
