@@ -71,12 +71,21 @@ class Report:
         self.dtype, self.dtype_name = (torch.float16, "f16") if self.cuda else (torch.float32, "f32")
         self.rows, self.skipped, self.failed = [], [], False
         self.flush = torch.empty(FLUSH_BYTES, dtype=torch.int8, device=self.device) if self.cuda else None
+        if self.cuda:
+            self.wake()
         versions = {"torch": torch.__version__, "cuda": torch.version.cuda, "python": sys.version.split()[0]}
         for package in ("transformers", *packages):
             module = optional(package)
             versions[package] = module.__version__ if module else None
         name = torch.cuda.get_device_name() if self.cuda else f"CPU, {torch.get_num_threads()} threads"
         self.facts = {"peer": peer, "versions": versions, "device": name, "quick": options.quick}
+
+    def wake(self):
+        """Half a second of work: an idle device runs at low clocks."""
+        end = time.perf_counter() + 0.5
+        while time.perf_counter() < end:
+            self.flush.zero_()
+            torch.cuda.synchronize()
 
     def time(self, call, rounds, warm_ups):
         """Microseconds of each round."""
