@@ -13,7 +13,7 @@ from timing import require, tolerant, torch
 SHAPES = ((577, 16, 64, False), (636, 32, 128, True), (2880, 32, 128, True))
 DECODE = ((700, 32, 128), (3000, 32, 128))
 SDPA = getattr(torch.nn.functional, "scaled_dot_product_attention", None)
-TOLERANCE = 0.02  # of values near 1, in 16 bits
+TOLERANCE = 0.01  # of the largest value, in 16 bits
 BACKENDS = {"sdpa-flash": "FLASH_ATTENTION", "sdpa-cudnn": "CUDNN_ATTENTION", "sdpa-efficient": "EFFICIENT_ATTENTION"}
 
 
@@ -67,9 +67,9 @@ def right(call, reference):
     def prepared():
         output = call()
         output = output[0] if isinstance(output, tuple) else output
-        error = (output.float() - reference).abs().max().item()
+        error = ((output.float() - reference).abs().max() / reference.abs().max()).item()
         if not error <= TOLERANCE:  # a NaN compares false
-            raise ValueError(f"differs from the fp32 reference by {error:.3g}")
+            raise ValueError(f"differs from the fp32 reference by {error:.3g} of its largest value")
         return call
 
     return prepared
