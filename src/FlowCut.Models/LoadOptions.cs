@@ -1,5 +1,6 @@
 using FlowCut.Models.Backends;
 using FlowCut.Models.Checkpoints;
+using FlowCut.Models.Vision;
 
 namespace FlowCut.Models;
 
@@ -17,6 +18,9 @@ public sealed record LoadOptions
 
     /// <summary>Folder of the CLIP tower for the authors' own layout; null: found from the configuration.</summary>
     public string? VisionTower { get; init; }
+
+    /// <summary>How the vision encoder's layers reach a device; the CPU backend does them one by one.</summary>
+    public EncoderWork EncoderWork { get; init; }
 
     /// <summary>Told of each part that is loaded.</summary>
     public IProgress<LoadProgress>? Progress { get; init; }

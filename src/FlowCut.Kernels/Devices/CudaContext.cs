@@ -11,6 +11,7 @@ public sealed class CudaContext : IDisposable
 {
     private readonly bool _retained;
     private CudaException? _lost;
+    private long _launches;
     private bool _disposed;
 
     private CudaContext(CudaDevice device, ContextHandle owner, bool retained)
@@ -35,10 +36,15 @@ public sealed class CudaContext : IDisposable
     /// </summary>
     public bool IsLost => Volatile.Read(ref _lost) is not null;
 
+    /// <summary>Kernels that were launched through this object one by one, also into a recording. What a repeated graph launches is not among them.</summary>
+    public long Launches => Interlocked.Read(ref _launches);
+
     internal DriverApi Driver { get; }
 
     /// <summary>What streams, modules and memory made in the context hold on to.</summary>
     internal ContextHandle Owner { get; }
+
+    internal void CountLaunch() => Interlocked.Increment(ref _launches);
 
     /// <summary>A context that somebody else owns and keeps alive. The current context is not touched.</summary>
     /// <param name="cuda">The libraries of the same driver.</param>

@@ -17,6 +17,9 @@ public sealed class CapturedGraph : IDisposable
 
     private CapturedGraph(CudaContext context, GraphExecHandle executable, int nodes) => (_context, _executable, Nodes) = (context, executable, nodes);
 
+    /// <summary>Whether this thread is recording: what it enqueues does not run now.</summary>
+    public static bool IsRecording => t_capturing > 0;
+
     /// <summary>Operations in the graph.</summary>
     public int Nodes { get; private set; }
 

@@ -45,6 +45,8 @@ internal sealed unsafe class LoadedKernel
                 void* parameter = first;
                 _context.Driver.LaunchKernel(_function, new Dim3((uint)grid.X, (uint)grid.Y, (uint)grid.Z), new Dim3((uint)threads), (uint)_sharedBytes, stream.Handle, &parameter);
             }
+
+            _context.CountLaunch();
         }
         catch (CudaException e) when (_context.Note(e))
         {

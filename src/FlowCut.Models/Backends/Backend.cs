@@ -89,7 +89,7 @@ public abstract class Backend : IDisposable
     public abstract void Embed(Matrix embedding, ReadOnlySpan<int> ids, Tensor y);
 
     /// <summary>y[i] = x[rows[i]] for i &lt; y.Rows.</summary>
-    public abstract void GatherRows(Tensor x, IndexBuffer rows, Tensor y);
+    public abstract void GatherRows(Tensor x, IndexView rows, Tensor y);
 
     /// <summary>Index of the largest entry of row 0, the lowest on ties; −1 if an entry is not a number. Waits.</summary>
     public abstract int ArgMax(Tensor x);
@@ -97,6 +97,17 @@ public abstract class Backend : IDisposable
     // Decoding -----------------------------------------------------------------------------------------------------
 
     public abstract DecodeStep AllocateStep();
+
+    /// <summary>What can be left to the device besides, so that a whole encoder can be recorded; null where there is no such device.</summary>
+    public virtual IDeviceCounts? DeviceCounts => null;
+
+    /// <summary>
+    /// The fastest of several ways to do the same work: measured once on a device and remembered there. 0 where there is nothing
+    /// to measure.
+    /// </summary>
+    /// <param name="what">Names the work and its sizes.</param>
+    /// <param name="ways">Each queues the work.</param>
+    public virtual int Fastest(string what, params ReadOnlySpan<Action> ways) => 0;
 
     /// <summary>
     /// Work that will be queued many times unchanged. It may use everything but what waits or allocates, and nothing that

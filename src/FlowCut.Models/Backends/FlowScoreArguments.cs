@@ -37,6 +37,6 @@ public readonly struct FlowScoreArguments
     /// <summary>S: read (unless <see cref="EmaWeight"/> is null) and written.</summary>
     public required Tensor Cumulative { get; init; }
 
-    /// <summary>h of each sequence; NaN where any of its scores is not a number.</summary>
-    public required HostValues EntropyRatios { get; init; }
+    /// <summary>h of each sequence; NaN where any of its scores is not a number. Null where only the device needs them.</summary>
+    public required HostValues? EntropyRatios { get; init; }
 }

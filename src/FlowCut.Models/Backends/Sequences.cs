@@ -20,8 +20,14 @@ public sealed class Sequences
         Offsets = offsets;
     }
 
-    /// <summary>Count + 1 row numbers. Not to be written to.</summary>
+    private Sequences(int[] most, IndexView onDevice)
+        : this(most) => OnDevice = onDevice;
+
+    /// <summary>Count + 1 row numbers. Not to be written to. With <see cref="OnDevice"/>: as if every sequence were as long as it may be.</summary>
     public int[] Offsets { get; }
+
+    /// <summary>Count + 1 row numbers that only the device knows, none above its twin in <see cref="Offsets"/>; null where the host knows them.</summary>
+    public IndexView? OnDevice { get; }
 
     public int Count => Offsets.Length - 1;
 
@@ -31,6 +37,16 @@ public sealed class Sequences
     public int Start(int sequence) => Offsets[sequence];
 
     public int Length(int sequence) => Offsets[sequence + 1] - Offsets[sequence];
+
+    /// <summary>Sequences whose lengths the device has decided: the host knows the most that they can be.</summary>
+    /// <param name="most">Count + 1 row numbers, as if every sequence were as long as it may be.</param>
+    /// <param name="onDevice">Count + 1 row numbers: the sequences lie there, one behind the other.</param>
+    public static Sequences AtMost(int[] most, IndexView onDevice)
+    {
+        ArgumentNullException.ThrowIfNull(most);
+        ArgumentOutOfRangeException.ThrowIfNotEqual(onDevice.Length, most.Length, nameof(onDevice));
+        return new Sequences(most, onDevice);
+    }
 
     /// <summary><paramref name="count"/> sequences of <paramref name="length"/> rows each.</summary>
     public static Sequences Uniform(int count, int length)

@@ -66,6 +66,19 @@ public abstract class IndexBuffer(int capacity) : IDisposable
     protected abstract void Dispose(bool disposing);
 }
 
+/// <summary>Entries Start … Start + Length − 1 of a buffer of row numbers. A view, as <see cref="Tensor"/> is.</summary>
+public readonly record struct IndexView(IndexBuffer Buffer, int Start, int Length)
+{
+    /// <summary>Entries start … start + length − 1 of this view.</summary>
+    public IndexView Slice(int start, int length)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(start);
+        ArgumentOutOfRangeException.ThrowIfNegative(length);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan((long)start + length, Length, nameof(length));
+        return this with { Start = Start + start, Length = length };
+    }
+}
+
 /// <summary>A weight matrix [<see cref="Rows"/> out, <see cref="Columns"/> in] in its stored type, where the backend wants it. Belongs to the backend that loaded it.</summary>
 public abstract class Matrix(int rows, int columns)
 {

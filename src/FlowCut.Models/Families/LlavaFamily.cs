@@ -25,9 +25,10 @@ internal sealed class LlavaFamily : ModelFamily
 
     /// <param name="layout">What was read from the model's folder.</param>
     /// <param name="backend">Not owned.</param>
-    /// <param name="progress">Told of each part loaded.</param>
-    public LlavaFamily(LlavaLayout layout, Backend backend, IProgress<LoadProgress>? progress)
+    /// <param name="options">Progress, and how the encoder runs.</param>
+    public LlavaFamily(LlavaLayout layout, Backend backend, LoadOptions options)
     {
+        var progress = options.Progress;
         _backend = backend;
         _checkpoint = layout.Checkpoint;
         try
@@ -39,7 +40,7 @@ internal sealed class LlavaFamily : ModelFamily
             var vision = layout.Description.Vision;
             var language = layout.Description.Language;
             progress?.Report(new LoadProgress("vision encoder", 0.1));
-            _encoder = new ClipEncoder(backend, vision, _checkpoint, VisionPrefix, layout.Description.VisionLayersRun);
+            _encoder = new ClipEncoder(backend, vision, _checkpoint, VisionPrefix, layout.Description.VisionLayersRun, options.EncoderWork);
             progress?.Report(new LoadProgress("projector", 0.3));
             _projector = new LlavaProjector(backend, _checkpoint, ProjectorFirst, ProjectorSecond, vision.HiddenSize, language.HiddenSize);
             progress?.Report(new LoadProgress("language model", 0.35));

@@ -6,7 +6,7 @@ namespace FlowCut.Models.Families;
 internal static class ModelFamilies
 {
     /// <summary>Loads an opened model into a backend; the family owns the layout's files from here on.</summary>
-    public static ModelFamily Load(LlavaLayout layout, LoadOptions options, Backend backend) => new LlavaFamily(layout, backend, options.Progress);
+    public static ModelFamily Load(LlavaLayout layout, LoadOptions options, Backend backend) => new LlavaFamily(layout, backend, options);
 
     /// <summary>Reads the configuration and opens the files, without loading anything into a backend. The one place to extend for a new family.</summary>
     /// <exception cref="ModelFormatException">A file is missing or damaged, or the model type is unknown.</exception>

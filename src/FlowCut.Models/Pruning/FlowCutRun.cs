@@ -11,16 +11,14 @@ internal sealed class FlowCutRun : ILayerPruning
     private readonly FlowCutOptions _options;
     private readonly EncoderStage _stage;
     private readonly Backend _backend;
-    private readonly DeviceBuffer _exports, _scores;
+    private readonly FlowCutScores _scores;
     private readonly HostValues _entropyRatios;
     private readonly int _events, _capacity;
-    private readonly IndexBuffer[] _rows;
+    private readonly IndexBuffer _rows;
     private readonly List<(int Layer, Sequences Before, RowSelection Kept)> _selections = [];
     private Sequences _alive;
-    private Tensor _cumulative, _cumulativeSpare;
     private AttentionExport? _export;
     private int _eventNumber;
-    private bool _scored;
 
     public FlowCutRun(FlowCutOptions options, EncoderStage stage, int events)
     {
@@ -30,62 +28,29 @@ internal sealed class FlowCutRun : ILayerPruning
         _events = events;
         _alive = stage.Sequences;
         _capacity = stage.Sequences.Rows;
-        _exports = _backend.Allocate((2L * stage.Heads + 2) * _capacity, Precision.Single);
-        _scores = _backend.Allocate(5L * _capacity, Precision.Single);
+        _scores = new FlowCutScores(options, stage);
         _entropyRatios = _backend.AllocateHostValues(stage.Sequences.Count);
-        _rows = new IndexBuffer[events];
-        for (var i = 0; i < events; i++) _rows[i] = _backend.AllocateIndices(_capacity);
-        _cumulative = ScoreRow(3, _capacity);
-        _cumulativeSpare = ScoreRow(4, _capacity);
+        _rows = _backend.AllocateIndices(checked(events * _capacity));
     }
 
-    public AttentionExport? Request(int layer)
-    {
-        _export = null;
-        if (layer > _stage.LastPruningLayer || !AnyAboveTarget()) return null;
-        int rows = _alive.Rows, heads = _stage.Heads;
-        return _export = new AttentionExport
-        {
-            LogProbabilities = new Tensor(_exports, 0, heads, rows, rows),
-            ValueProducts = new Tensor(_exports, (long)heads * _capacity, heads, rows, rows),
-            ValueDensity = new Tensor(_exports, 2L * heads * _capacity, 1, rows, rows),
-            ValueSquaredNorms = new Tensor(_exports, (2L * heads + 1) * _capacity, 1, rows, rows),
-        };
-    }
+    public AttentionExport? Request(int layer) =>
+        _export = layer <= _stage.LastPruningLayer && AnyAboveTarget() ? _scores.Export(_alive.Rows) : null;
 
     public void Observe(int layer)
     {
-        var rows = _alive.Rows;
-        Tensor attention = ScoreRow(0, rows), semantic = ScoreRow(1, rows), score = ScoreRow(2, rows);
-        var cumulative = _cumulative with { Columns = rows };
-        _backend.FlowScore(new FlowScoreArguments
-        {
-            Export = _export!,
-            Keys = _alive,
-            Heads = _stage.Heads,
-            HeadSize = _stage.HeadSize,
-            Criteria = _options.Criteria,
-            Semantic = _options.Semantic,
-            AttentionOverPatches = _options.AttentionOverPatches,
-            EmaWeight = _scored ? _options.EmaWeight : null,
-            AttentionScores = attention,
-            SemanticScores = semantic,
-            Scores = score,
-            Cumulative = cumulative,
-            EntropyRatios = _entropyRatios,
-        });
-        _scored = true;
+        var arguments = _scores.Arguments(_export!, _alive, _entropyRatios);
+        _backend.FlowScore(arguments);
         for (var i = 0; i < _alive.Count; i++)
         {
             if (!IsScored(i)) continue;
             var record = new LayerRecord { Layer = layer, Alive = _alive.Length(i) - 1 };
             if (_stage.RecordScores)
             {
-                record.Attention = Fetch(attention, i);
-                record.Semantic = Fetch(semantic, i);
+                record.Attention = Fetch(arguments.AttentionScores, i);
+                record.Semantic = Fetch(arguments.SemanticScores, i);
                 record.Density = Fetch(_export!.ValueDensity, i);
-                record.Score = Fetch(score, i);
-                record.Cumulative = Fetch(cumulative, i);
+                record.Score = Fetch(arguments.Scores, i);
+                record.Cumulative = Fetch(arguments.Cumulative, i);
             }
 
             _stage.Records[i].Layers.Add(record);
@@ -99,8 +64,7 @@ internal sealed class FlowCutRun : ILayerPruning
         {
             if (!IsScored(i)) continue;
             var h = _entropyRatios.Read(i);
-            if (double.IsNaN(h))
-                throw new ComputationException($"encoder layer {layer}: a pruning score of picture {i} is not a number; the weights or the activations hold NaN or infinity");
+            if (double.IsNaN(h)) throw NotANumber(layer, i);
             _stage.Records[i].Layers[^1].EntropyRatio = h;
         }
 
@@ -112,12 +76,14 @@ internal sealed class FlowCutRun : ILayerPruning
         for (var i = 0; i < _alive.Count; i++) after[i + 1] = after[i] + kept[i] + 1;
         if (after[^1] == _alive.Rows) return null;
 
-        var rows = _rows[_selections.Count];
+        var start = _selections.Count * _capacity;
+        var cumulative = _scores.Cumulative(_alive.Rows);
         // The CLS token's running score is +∞, so the selection of kept + 1 rows always holds it.
         for (var i = 0; i < _alive.Count; i++)
-            _backend.SelectTop(_cumulative.SliceColumns(_alive.Start(i), _alive.Length(i)), kept[i] + 1, _alive.Start(i), rows, after[i]);
-        _backend.GatherRows(AsColumn(_cumulative, _alive.Rows), rows, AsColumn(_cumulativeSpare, after[^1]));
-        (_cumulative, _cumulativeSpare) = (_cumulativeSpare, _cumulative);
+            _backend.SelectTop(cumulative.SliceColumns(_alive.Start(i), _alive.Length(i)), kept[i] + 1, _alive.Start(i), _rows, start + after[i]);
+        var rows = new IndexView(_rows, start, after[^1]);
+        _backend.GatherRows(AsColumn(cumulative), rows, AsColumn(_scores.CumulativeSpare(after[^1])));
+        _scores.TakeSpare();
 
         var selection = new RowSelection(rows, new Sequences(after));
         _selections.Add((layer, _alive, selection));
@@ -127,30 +93,38 @@ internal sealed class FlowCutRun : ILayerPruning
 
     public void Finish()
     {
+        if (_selections.Count == 0) return;
+        var all = new int[_selections.Count * _capacity];
+        _backend.Download(_rows, all);
         foreach (var (layer, before, kept) in _selections)
         {
-            var rows = new int[kept.Sequences.Rows];
-            _backend.Download(kept.Rows, rows);
+            var rows = all.AsSpan(kept.Rows.Start, kept.Rows.Length);
             for (var picture = 0; picture < before.Count; picture++)
             {
-                var record = _stage.Records[picture];
-                int start = kept.Sequences.Start(picture) + 1, count = kept.Sequences.Length(picture) - 1;
-                if (count == record.Kept.Length) continue;
-                // row numbers of the layer's output, CLS first, to patch numbers
-                var numbers = new int[count];
-                for (var i = 0; i < count; i++) numbers[i] = record.Kept[rows[start + i] - before.Start(picture) - 1];
-                record.Kept = numbers;
-                record.Layers.Find(l => l.Layer == layer)!.Kept = numbers;
+                var survivors = rows.Slice(kept.Sequences.Start(picture) + 1, kept.Sequences.Length(picture) - 1);
+                AddSelection(_stage.Records[picture], layer, survivors, before.Start(picture) + 1);
             }
         }
     }
 
+    /// <summary>Notes what an event kept of one picture: rows of the layer's output, of which <paramref name="firstPatch"/> was its first patch.</summary>
+    public static void AddSelection(PruningRecord record, int layer, ReadOnlySpan<int> survivors, int firstPatch)
+    {
+        if (survivors.Length == record.Kept.Length) return;
+        var numbers = new int[survivors.Length];
+        for (var i = 0; i < numbers.Length; i++) numbers[i] = record.Kept[survivors[i] - firstPatch];
+        record.Kept = numbers;
+        record.Layers.Find(l => l.Layer == layer)!.Kept = numbers;
+    }
+
+    public static ComputationException NotANumber(int layer, int picture) =>
+        new($"encoder layer {layer}: a pruning score of picture {picture} is not a number; the weights or the activations hold NaN or infinity");
+
     public void Dispose()
     {
-        _exports.Dispose();
         _scores.Dispose();
         _entropyRatios.Dispose();
-        foreach (var rows in _rows) rows.Dispose();
+        _rows.Dispose();
     }
 
     /// <summary>Patches that each picture keeps at this event.</summary>
@@ -183,9 +157,7 @@ internal sealed class FlowCutRun : ILayerPruning
         return false;
     }
 
-    private Tensor ScoreRow(int number, int columns) => new(_scores, (long)number * _capacity, 1, columns, columns);
-
-    private static Tensor AsColumn(Tensor row, int rows) => row with { Rows = rows, Columns = 1, Stride = 1 };
+    private static Tensor AsColumn(Tensor row) => row with { Rows = row.Columns, Columns = 1, Stride = 1 };
 
     private float[] Fetch(Tensor row, int sequence)
     {

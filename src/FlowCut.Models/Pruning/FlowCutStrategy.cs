@@ -30,7 +30,25 @@ public sealed class FlowCutStrategy : IPruningStrategy
 
     /// <inheritdoc/>
     /// <exception cref="InputException">More tokens are to be kept than a picture has, or the schedule has no event.</exception>
-    public ILayerPruning? BeginEncoder(EncoderStage stage)
+    public ILayerPruning? BeginEncoder(EncoderStage stage) => Events(stage) is > 0 and var events ? new FlowCutRun(Options, stage, events) : null;
+
+    /// <inheritdoc/>
+    /// <exception cref="InputException">More tokens are to be kept than a picture has, or the schedule has no event.</exception>
+    public IRecordedPruning? BeginRecordedEncoder(EncoderStage stage)
+    {
+        var events = Events(stage);
+        if (events == 0 || stage.Backend.DeviceCounts is not { } counts || stage.RecordScores) return null;
+        // where nothing is to be dropped there is nothing to score; pictures of one batch are equally large
+        return Options.Keep < stage.Sequences.Length(0) - 1 ? new FlowCutRecordedRun(Options, stage, counts, events) : null;
+    }
+
+    /// <summary>Strategies of equal options do the same, so that one's recorded encoder serves the other.</summary>
+    public override bool Equals(object? obj) => obj is FlowCutStrategy other && other.Options == Options;
+
+    public override int GetHashCode() => Options.GetHashCode();
+
+    /// <summary>Pruning events of a run; 0 where nothing has to be dropped.</summary>
+    private int Events(EncoderStage stage)
     {
         ArgumentNullException.ThrowIfNull(stage);
         for (var i = 0; i < stage.Sequences.Count; i++)
@@ -46,13 +64,12 @@ public sealed class FlowCutStrategy : IPruningStrategy
             if (Options.Schedule.IsEvent(layer, stage.LastPruningLayer - layer, Options.PruneEvery)) events++;
         }
 
-        if (events > 0) return new FlowCutRun(Options, stage, events);
-        for (var i = 0; i < stage.Sequences.Count; i++)
+        for (var i = 0; i < stage.Sequences.Count && events == 0; i++)
         {
             if (Options.Keep < stage.Sequences.Length(i) - 1)
                 throw new InputException($"the schedule has no pruning event in the {stage.LayersRun} encoder layers that run (layers 0 to {stage.LastPruningLayer} may prune)");
         }
 
-        return null;
+        return events;
     }
 }

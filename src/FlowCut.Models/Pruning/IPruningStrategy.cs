@@ -20,6 +20,30 @@ public interface IPruningStrategy
     /// <summary>Begins a run over the layers of a vision encoder; null where nothing is pruned there.</summary>
     /// <exception cref="InputException">The strategy's options do not fit this encoder.</exception>
     ILayerPruning? BeginEncoder(EncoderStage stage);
+
+    /// <summary>
+    /// A run that never needs the host between the layers, so that a backend can record the whole encoder and repeat it for other
+    /// pictures; null where the strategy or the backend has no such run, or nothing is pruned.
+    /// </summary>
+    /// <exception cref="InputException">The strategy's options do not fit this encoder.</exception>
+    IRecordedPruning? BeginRecordedEncoder(EncoderStage stage) => null;
+}
+
+/// <summary>
+/// A run that is queued or recorded once and then repeated any number of times: what its calls queued is the same each time.
+/// <see cref="ILayerPruning.Finish"/> is not called; the records are made by <see cref="Complete"/>.
+/// </summary>
+public interface IRecordedPruning : ILayerPruning
+{
+    /// <summary>The sequences to begin with, their offsets on the device.</summary>
+    Sequences Sequences { get; }
+
+    /// <summary>Before the first layer, each time that the calls are made.</summary>
+    void Restart();
+
+    /// <summary>Waits for one repetition and fills its pictures' records.</summary>
+    /// <exception cref="ComputationException">A score is not a number.</exception>
+    void Complete(PruningRecord[] records);
 }
 
 /// <summary>
@@ -45,7 +69,7 @@ public interface ILayerPruning : IDisposable
 
 /// <param name="Rows">Row numbers, ascending within each sequence.</param>
 /// <param name="Sequences">How the kept rows fall into sequences.</param>
-public readonly record struct RowSelection(IndexBuffer Rows, Sequences Sequences);
+public readonly record struct RowSelection(IndexView Rows, Sequences Sequences);
 
 /// <summary>What a strategy is told about the encoder it runs in.</summary>
 public sealed class EncoderStage

@@ -27,6 +27,9 @@ public abstract record PruningSchedule
     /// <summary>Whether <paramref name="layer"/> prunes.</summary>
     internal virtual bool IsEvent(int layer, int remaining, int every) => remaining >= 0 && remaining % every == 0;
 
+    /// <summary>Whether an event's count follows from the attention, and not from numbers alone.</summary>
+    internal virtual bool NeedsEntropy(int remaining) => false;
+
     /// <summary>Patches alive after an event of one picture, before the count is shared.</summary>
     internal int KeptAfter(in PruningEvent e) => e.Remaining == 0 ? Math.Min(e.Target, e.Alive) : Math.Max(e.Alive - Math.Max(Dropped(e), 0), Math.Min(e.Target, e.Alive));
 
@@ -36,6 +39,8 @@ public abstract record PruningSchedule
 
     private sealed record AdaptiveSchedule : PruningSchedule
     {
+        internal override bool NeedsEntropy(int remaining) => remaining > 0;
+
         private protected override int Dropped(in PruningEvent e) =>
             Round((e.Alive - e.Target) / Math.Sqrt(e.Remaining) * (1 - e.EntropyRatio * e.EntropyRatio));
     }

@@ -16,6 +16,7 @@ internal sealed class ClipEncoder : IDisposable
     private readonly Matrix _patchEmbedding;
     private readonly Tensor _positions, _preNormWeight, _preNormBias;
     private readonly Layer[] _layers;
+    private readonly RecordedEncoders _recorded;
     private ClipWorkspace? _workspace;
 
     /// <param name="backend">Owns the weights from here on.</param>
@@ -23,10 +24,12 @@ internal sealed class ClipEncoder : IDisposable
     /// <param name="checkpoint">Must outlive the encoder.</param>
     /// <param name="prefix">Of the tensor names, up to and including "vision_model.".</param>
     /// <param name="layersRun">Layers 0 … layersRun − 1 are loaded and run.</param>
+    /// <param name="work">How the layers reach a device.</param>
     /// <exception cref="ModelFormatException">A tensor is missing or has another shape.</exception>
-    public ClipEncoder(Backend backend, ClipConfig config, Checkpoint checkpoint, string prefix, int layersRun)
+    public ClipEncoder(Backend backend, ClipConfig config, Checkpoint checkpoint, string prefix, int layersRun, EncoderWork work = EncoderWork.Measured)
     {
         _backend = backend;
+        _recorded = new RecordedEncoders(backend, work);
         Config = config;
         LayersRun = layersRun;
         int d = config.HiddenSize, p = config.PatchSize, tokens = config.Patches + 1;
@@ -65,25 +68,78 @@ internal sealed class ClipEncoder : IDisposable
         var sequences = Sequences.Uniform(pictures.Count, Config.Patches + 1);
         if (_workspace is null || _workspace.Rows < sequences.Rows)
         {
+            // recorded work goes on using the memory that it was recorded with
+            _recorded.Clear();
             _workspace?.Dispose();
             _workspace = new ClipWorkspace(_backend, Config, sequences.Rows);
         }
 
-        var work = _workspace;
-        Embed(work, pictures, sequences);
-        trace?.AddRows("vision.embeddings", _backend, work.Hidden, sequences);
-
-        using var pruning = strategy?.BeginEncoder(new EncoderStage
+        for (var i = 0; i < pictures.Count; i++) _backend.Upload(pictures[i], _workspace.Pixels.SliceRows(i * 3 * Config.ImageSize, 3 * Config.ImageSize));
+        if (trace is null && Recorded(strategy, sequences, records, cancellation) is { } recorded)
         {
-            Backend = _backend,
-            LayersRun = LayersRun,
-            LastPruningLayer = LayersRun - 2,
-            Heads = Config.Heads,
-            HeadSize = Config.HeadSize,
-            Sequences = sequences,
-            Records = records,
-            RecordScores = trace is not null,
+            var result = recorded.Run(cancellation);
+            recorded.Complete(records);
+            return result;
+        }
+
+        return RunQueued(strategy, sequences, records, trace, cancellation);
+    }
+
+    public void Dispose()
+    {
+        _recorded.Dispose();
+        _workspace?.Dispose();
+        _positions.Buffer.Dispose();
+    }
+
+    private (Tensor Hidden, Sequences Sequences) RunQueued(
+        IPruningStrategy? strategy, Sequences sequences, PruningRecord[] records, Trace? trace, CancellationToken cancellation)
+    {
+        using var pruning = strategy?.BeginEncoder(Stage(sequences, records, recordScores: trace is not null));
+        var result = Run(sequences, pruning, trace, cancellation);
+        pruning?.Finish();
+        return result;
+    }
+
+    /// <summary>The recorded encoder for such a batch, if there is one and it is to be used.</summary>
+    private RecordedEncoder? Recorded(IPruningStrategy? strategy, Sequences sequences, PruningRecord[] records, CancellationToken cancellation)
+    {
+        var pictures = sequences.Count;
+        var what = $"encoder {LayersRun}x{Config.HiddenSize}, {Config.Patches} patches, {pictures} pictures, {_backend.ActivationType}, keep {strategy?.Keep ?? Config.Patches} by {strategy?.Name ?? "nothing"}";
+        return _recorded.Find(strategy, pictures, what, Record, () => RunQueued(strategy, sequences, Fresh(), null, cancellation), encoder =>
+        {
+            encoder.Run(cancellation);
+            encoder.Complete(Fresh());
         });
+
+        RecordedEncoder? Record()
+        {
+            var pruning = strategy?.BeginRecordedEncoder(Stage(sequences, records, recordScores: false));
+            if (strategy is not null && pruning is null) return null;
+            return new RecordedEncoder(_backend, pruning, sequences, (begin, run, cancel) => Run(begin, run, null, cancel));
+        }
+
+        PruningRecord[] Fresh() => [.. records.Select(r => new PruningRecord(r.Patches))];
+    }
+
+    private EncoderStage Stage(Sequences sequences, PruningRecord[] records, bool recordScores) => new()
+    {
+        Backend = _backend,
+        LayersRun = LayersRun,
+        LastPruningLayer = LayersRun - 2,
+        Heads = Config.Heads,
+        HeadSize = Config.HeadSize,
+        Sequences = sequences,
+        Records = records,
+        RecordScores = recordScores,
+    };
+
+    /// <summary>Queues everything from the pixels to the last layer.</summary>
+    private (Tensor Hidden, Sequences Sequences) Run(Sequences sequences, ILayerPruning? pruning, Trace? trace, CancellationToken cancellation)
+    {
+        var work = _workspace!;
+        Embed(work, sequences);
+        trace?.AddRows("vision.embeddings", _backend, work.Hidden, sequences);
         for (var i = 0; i < LayersRun; i++)
         {
             cancellation.ThrowIfCancellationRequested();
@@ -91,22 +147,14 @@ internal sealed class ClipEncoder : IDisposable
             if (i == 0 || i == LayersRun - 1) trace?.AddRows($"vision.layer.{i}.output", _backend, work.Hidden, sequences);
         }
 
-        pruning?.Finish();
         return (work.Hidden.SliceRows(0, sequences.Rows), sequences);
     }
 
-    public void Dispose()
+    private void Embed(ClipWorkspace work, Sequences sequences)
     {
-        _workspace?.Dispose();
-        _positions.Buffer.Dispose();
-    }
-
-    private void Embed(ClipWorkspace work, IReadOnlyList<float[]> pictures, Sequences sequences)
-    {
-        for (var i = 0; i < pictures.Count; i++)
+        for (var i = 0; i < sequences.Count; i++)
         {
-            _backend.Upload(pictures[i], work.Pixels);
-            _backend.ImageToPatches(work.Pixels, Config.PatchSize, work.Patches);
+            _backend.ImageToPatches(work.Pixels.SliceRows(i * 3 * Config.ImageSize, 3 * Config.ImageSize), Config.PatchSize, work.Patches);
             var rows = work.Hidden.SliceRows(sequences.Start(i), sequences.Length(i));
             _backend.Copy(_positions, rows);
             var patches = rows.SliceRows(1, Config.Patches);
@@ -152,7 +200,11 @@ internal sealed class ClipEncoder : IDisposable
         _backend.Linear(intermediate, layer.Down, layer.DownBias, Activation.None, residual: hidden, hidden);
 
         if (export is null || pruning!.Prune(index) is not { } selection) return sequences;
-        _backend.GatherRows(hidden, selection.Rows, work.Spare.SliceRows(0, selection.Sequences.Rows));
+        var kept = work.Spare.SliceRows(0, selection.Sequences.Rows);
+        if (selection.Sequences.OnDevice is { } offsets)
+            _backend.DeviceCounts!.GatherRows(hidden, selection.Rows, offsets.Slice(selection.Sequences.Count, 1), kept);
+        else
+            _backend.GatherRows(hidden, selection.Rows, kept);
         work.SwapHidden();
         return selection.Sequences;
     }

@@ -7,7 +7,8 @@ internal sealed class ClipWorkspace(Backend backend, ClipConfig config, int rows
 {
     public int Rows { get; } = rows;
 
-    public Tensor Pixels { get; } = backend.Allocate(3 * config.ImageSize, config.ImageSize, Precision.Single);
+    /// <summary>[pictures·3·side, side].</summary>
+    public Tensor Pixels { get; } = backend.Allocate(rows / (config.Patches + 1) * 3 * config.ImageSize, config.ImageSize, Precision.Single);
 
     public Tensor Patches { get; } = backend.Allocate(config.Patches, 3 * config.PatchSize * config.PatchSize);
 

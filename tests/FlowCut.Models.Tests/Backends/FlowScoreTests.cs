@@ -47,7 +47,7 @@ public class FlowScoreTests
             }
 
             Assert.Equal(0, w.Read(arguments.Scores)[0]);
-            Assert.InRange(arguments.EntropyRatios.Read(0) - entropyRatio, -1e-5, 1e-5);
+            Assert.InRange(arguments.EntropyRatios!.Read(0) - entropyRatio, -1e-5, 1e-5);
         }
     }
 
@@ -247,7 +247,7 @@ public class FlowScoreTests
             EntropyRatios = w.Backend.AllocateHostValues(keys.Count),
         };
         w.Backend.FlowScore(arguments);
-        return [w.Read(arguments.AttentionScores), w.Read(arguments.SemanticScores), w.Read(arguments.Scores), w.Read(arguments.Cumulative), [.. Enumerable.Range(0, keys.Count).Select(i => (float)arguments.EntropyRatios.Read(i))]];
+        return [w.Read(arguments.AttentionScores), w.Read(arguments.SemanticScores), w.Read(arguments.Scores), w.Read(arguments.Cumulative), [.. Enumerable.Range(0, keys.Count).Select(i => (float)arguments.EntropyRatios!.Read(i))]];
     }
 
     /// <summary>A golden layer: attention of the CLS row with its export, then the scores.</summary>

@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using FlowCut.Models.Backends;
 using FlowCut.Models.Checkpoints;
 
 namespace FlowCut.Models.Tests.Backends;
@@ -57,13 +58,17 @@ public class RowsTests
         using var rows = w.Backend.AllocateIndices(4);
         w.Backend.Upload([5, 0, 5, 2], rows);
         var (x, y) = (w.Input(values, 6, 5, Layout.Strided), w.Output(3, 5, Layout.Strided));
-        w.Backend.GatherRows(x, rows, y);
+        w.Backend.GatherRows(x, new IndexView(rows, 0, 3), y);
         Assert.Equal([.. values[25..30], .. values[0..5], .. values[25..30]], w.Read(y));
+        // a view into the buffer
+        w.Backend.GatherRows(x, new IndexView(rows, 1, 3), y);
+        Assert.Equal([.. values[0..5], .. values[25..30], .. values[10..15]], w.Read(y));
+        var all = new IndexView(rows, 0, 4);
         w.Backend.Upload([0, 6], rows);
-        Assert.Throws<ArgumentException>(() => w.Backend.GatherRows(x, rows, y));
+        Assert.Throws<ArgumentException>(() => w.Backend.GatherRows(x, all, y));
         w.Backend.Upload([-1], rows);
-        Assert.Throws<ArgumentException>(() => w.Backend.GatherRows(x, rows, y));
-        Assert.Throws<ArgumentException>(() => w.Backend.GatherRows(x, rows, w.Output(5, 5)));
+        Assert.Throws<ArgumentException>(() => w.Backend.GatherRows(x, all, y));
+        Assert.Throws<ArgumentException>(() => w.Backend.GatherRows(x, all, w.Output(5, 5)));
     }
 
     [Fact]

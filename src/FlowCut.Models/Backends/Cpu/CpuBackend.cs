@@ -214,10 +214,10 @@ public sealed class CpuBackend : Backend
         CpuRows.Embed(matrix, ids, CpuView.Of(y, ids.Length, matrix.Columns, nameof(y)));
     }
 
-    public override void GatherRows(Tensor x, IndexBuffer rows, Tensor y)
+    public override void GatherRows(Tensor x, IndexView rows, Tensor y)
     {
-        CheckRoom(y.Rows, rows.Capacity, nameof(rows));
-        CpuRows.Gather(CpuView.Of(x, nameof(x)), Indices(rows, nameof(rows)), CpuView.Of(y, y.Rows, x.Columns, nameof(y)));
+        CheckRoom(y.Rows, rows.Length, nameof(rows));
+        CpuRows.Gather(CpuView.Of(x, nameof(x)), Indices(rows.Buffer, nameof(rows)).AsSpan(rows.Start, rows.Length), CpuView.Of(y, y.Rows, x.Columns, nameof(y)));
     }
 
     public override int ArgMax(Tensor x)

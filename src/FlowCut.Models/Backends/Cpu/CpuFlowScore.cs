@@ -32,7 +32,7 @@ internal sealed unsafe class CpuFlowScore(CpuThreadPool pool, int lanes) : IPara
         _semantic = CpuView.Of(arguments.SemanticScores, 1, keys, nameof(arguments.SemanticScores));
         _scores = CpuView.Of(arguments.Scores, 1, keys, nameof(arguments.Scores));
         _cumulative = CpuView.Of(arguments.Cumulative, 1, keys, nameof(arguments.Cumulative));
-        _entropyRatios = CpuHostValues.Of(arguments.EntropyRatios, arguments.Keys.Count);
+        _entropyRatios = CpuHostValues.Of(arguments.EntropyRatios!, arguments.Keys.Count);
         pool.Run(this, arguments.Keys.Count);
         _arguments = default;
     }

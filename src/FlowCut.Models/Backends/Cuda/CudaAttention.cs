@@ -7,24 +7,28 @@ namespace FlowCut.Models.Backends.Cuda;
 /// <summary>Attention, and what a strategy wants written down: one query row's log-probabilities in the same pass, the values' statistics in one reading of them.</summary>
 internal sealed class CudaAttention : IDisposable
 {
+    /// <summary>Of one pass with an export: pictures of a batch, crops, tiles.</summary>
+    private const int MaxSequences = 4096;
+
     private readonly KernelContext _kernels;
     private readonly CudaStream _stream;
-    private readonly DeviceNumbers<int> _queryOffsets, _keyOffsets, _exportRows, _firstRows, _lengths;
+    private readonly DeviceNumbers<int> _queryOffsets, _keyOffsets, _lengths;
     private readonly DecodeMemory _decode;
+    private readonly DeviceMemory _zeros;
 
     public CudaAttention(KernelContext kernels, DeviceMemoryPool pool, UploadStaging staging, CudaStream stream)
     {
         (_kernels, _stream) = (kernels, stream);
         _queryOffsets = new DeviceNumbers<int>(pool, staging, stream);
         _keyOffsets = new DeviceNumbers<int>(pool, staging, stream);
-        _exportRows = new DeviceNumbers<int>(pool, staging, stream);
-        _firstRows = new DeviceNumbers<int>(pool, staging, stream);
         _lengths = new DeviceNumbers<int>(pool, staging, stream);
         _decode = new DecodeMemory(kernels, pool, stream);
+        _zeros = pool.Allocate(MaxSequences * sizeof(int), stream);
+        stream.EnqueueFill(_zeros.Pointer, 0, _zeros.Bytes);
     }
 
     /// <summary>The offsets of key sequences on the device.</summary>
-    public DeviceArray<int> KeyOffsets(Sequences keys) => _keyOffsets.Of(keys.Offsets);
+    public DeviceArray<int> KeyOffsets(Sequences keys) => Offsets(keys, _keyOffsets);
 
     public void Run(in AttentionArguments arguments)
     {
@@ -40,7 +44,7 @@ internal sealed class CudaAttention : IDisposable
         var value = CudaBuffer.View(arguments.Value, nameof(arguments.Value));
         var inputs = new AttentionInputs(
             CudaBuffer.View(arguments.Query, nameof(arguments.Query)), CudaBuffer.View(arguments.Key, nameof(arguments.Key)), value,
-            new DeviceSequences(_queryOffsets.Of(queries.Offsets), Longest(queries)), new DeviceSequences(KeyOffsets(keys), Longest(keys)), arguments.Causal);
+            new DeviceSequences(Offsets(queries, _queryOffsets), Longest(queries)), new DeviceSequences(KeyOffsets(keys), Longest(keys)), arguments.Causal);
         ExportedRows? rows = arguments.Export is { } export ? RowsOf(export, queries.Count) : null;
         Attention.Launch(_kernels, inputs, CudaBuffer.View(arguments.Output, nameof(arguments.Output)), shape, rows, _stream);
         if (arguments.Export is not null) ExportValues(arguments.Export, value, arguments.KeyValueHeads, keys);
@@ -64,22 +68,20 @@ internal sealed class CudaAttention : IDisposable
         _decode.Dispose();
         _queryOffsets.Dispose();
         _keyOffsets.Dispose();
-        _exportRows.Dispose();
-        _firstRows.Dispose();
+        _zeros.Dispose();
         _lengths.Dispose();
     }
 
     private ExportedRows RowsOf(AttentionExport export, int sequences)
     {
-        Span<int> rows = sequences <= 64 ? stackalloc int[sequences] : new int[sequences];
-        rows.Fill(export.Row);
-        return new ExportedRows(_exportRows.Of(rows), 1, CudaBuffer.View(export.LogProbabilities, nameof(export.LogProbabilities)));
+        // no strategy has asked for another row than the first, and the values' statistics are relative to that one
+        if (export.Row != 0) throw new ArgumentOutOfRangeException(nameof(export), export.Row, "A CUDA backend exports the first row of each sequence.");
+        if (sequences > MaxSequences) throw new ArgumentException($"{sequences} sequences are too many for one pass with an export; {MaxSequences} are possible.", nameof(export));
+        return new ExportedRows(_zeros.Array<int>(sequences), 1, CudaBuffer.View(export.LogProbabilities, nameof(export.LogProbabilities)));
     }
 
     private void ExportValues(AttentionExport export, DeviceMatrix value, int heads, Sequences keys)
     {
-        // the kernel takes the first row of each sequence; no strategy has asked for the values of another one
-        if (export.Row != 0) throw new ArgumentOutOfRangeException(nameof(export), export.Row, "Value statistics are relative to the first row of a sequence.");
         ValueStatistics.Launch(
             _kernels,
             new ValueStatisticsArguments
@@ -101,9 +103,12 @@ internal sealed class CudaAttention : IDisposable
         var length = arguments.Keys.Rows;
         var inputs = new DecodeInputs(
             query, CudaBuffer.View(arguments.Key, nameof(arguments.Key)), CudaBuffer.View(arguments.Value, nameof(arguments.Value)),
-            _firstRows.Of([0]), _lengths.Of([length]), length);
+            _zeros.Array<int>(1), _lengths.Of([length]), length);
         DecodeAttention.Launch(_kernels, inputs, CudaBuffer.View(arguments.Output, nameof(arguments.Output)), shape, _decode.Workspace(query.Type, shape, length), _stream);
     }
+
+    private static DeviceArray<int> Offsets(Sequences sequences, DeviceNumbers<int> numbers) =>
+        sequences.OnDevice is { } view ? CudaIndexBuffer.View(view, nameof(sequences)) : numbers.Of(sequences.Offsets);
 
     private static int Longest(Sequences sequences)
     {

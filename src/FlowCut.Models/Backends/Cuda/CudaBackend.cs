@@ -9,7 +9,7 @@ namespace FlowCut.Models.Backends.Cuda;
 /// The operations on one device, by this library's kernels and cuBLASLt, in one stream. Activations are of one type, sums,
 /// scores, logits and the residual stream fp32. Weights live on the device, sent once.
 /// </summary>
-public sealed class CudaBackend : Backend
+public sealed class CudaBackend : Backend, IDeviceCounts
 {
     /// <summary>Half of the page-locked memory through which weights and inputs go.</summary>
     private const int StagingBytes = 8 << 20;
@@ -57,6 +57,9 @@ public sealed class CudaBackend : Backend
 
     /// <summary>The most that was in use at one time.</summary>
     public long PeakBytes => _pool.PeakBytes;
+
+    /// <summary>Kernels launched one by one so far, also into a recording; neither products nor what a repeated graph launches.</summary>
+    public long Launches => _context.Launches;
 
     /// <summary>What computes.</summary>
     public DeviceInfo Device => _kernels.Device;
@@ -232,11 +235,9 @@ public sealed class CudaBackend : Backend
         Kernels.Transformer.Embed.Launch(_kernels, matrix, null, _ids.Of(ids), CudaBuffer.View(y, nameof(y)), _stream);
     }
 
-    public override void GatherRows(Tensor x, IndexBuffer rows, Tensor y)
-    {
-        CheckRoom(y.Rows, rows.Capacity, nameof(rows));
-        Kernels.Pruning.GatherRows.Launch(_kernels, CudaBuffer.View(x, nameof(x)), CudaIndexBuffer.Of(rows, nameof(rows)).Slice(0, y.Rows), default, CudaBuffer.View(y, nameof(y)), _stream);
-    }
+    public override void GatherRows(Tensor x, IndexView rows, Tensor y) => Gather(x, rows, default, y);
+
+    public void GatherRows(Tensor x, IndexView rows, IndexView count, Tensor y) => Gather(x, rows, CudaIndexBuffer.View(count, nameof(count)), y);
 
     public override int ArgMax(Tensor x)
     {
@@ -249,6 +250,10 @@ public sealed class CudaBackend : Backend
 
     public override DecodeStep AllocateStep() => new CudaDecodeStep(_kernels, _pool, _staging, _stream);
 
+    public override IDeviceCounts? DeviceCounts => this;
+
+    public override int Fastest(string what, params ReadOnlySpan<Action> ways) => MeasuredChoice.Fastest(_kernels, what, ways, _stream);
+
     public override RepeatedWork Repeat(Action<CancellationToken> work) => new CudaRepeatedWork(_stream, work);
 
     public override void Embed(Matrix embedding, DecodeStep decodeStep, Tensor y) =>
@@ -260,6 +265,11 @@ public sealed class CudaBackend : Backend
     public override void DecodeAttention(in DecodeArguments arguments) => _attention.Decode(arguments);
 
     public override void FlowScore(in FlowScoreArguments arguments) => CudaFlow.Score(_kernels, arguments, _attention.KeyOffsets(arguments.Keys), _stream);
+
+    public void FlowScore(in FlowScoreArguments arguments, Tensor entropyRatios) =>
+        CudaFlow.Score(_kernels, arguments, _attention.KeyOffsets(arguments.Keys), entropyRatios, _stream);
+
+    public void FlowSelect(in FlowSelectArguments arguments) => CudaFlow.Select(_kernels, arguments, _attention.KeyOffsets(arguments.Keys), _stream);
 
     public override void SelectTop(Tensor scores, int count, int add, IndexBuffer rows, int start)
     {
@@ -301,6 +311,12 @@ public sealed class CudaBackend : Backend
         }
 
         return _scratch.Matrix(ElementType.Float32, rows, columns);
+    }
+
+    private void Gather(Tensor x, IndexView rows, DeviceArray<int> count, Tensor y)
+    {
+        CheckRoom(y.Rows, rows.Length, nameof(rows));
+        Kernels.Pruning.GatherRows.Launch(_kernels, CudaBuffer.View(x, nameof(x)), CudaIndexBuffer.View(rows, nameof(rows)).Slice(0, y.Rows), count, CudaBuffer.View(y, nameof(y)), _stream);
     }
 
     private static CacheAppend Append(Tensor key, Tensor value, Tensor keyCache, Tensor valueCache) => new(

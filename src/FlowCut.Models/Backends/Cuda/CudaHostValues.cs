@@ -17,7 +17,7 @@ internal sealed class CudaHostValues(MappedValues memory, CudaStream stream, Act
     public MappedValues Memory => !_disposed ? memory : throw new ObjectDisposedException(nameof(CudaHostValues));
 
     /// <exception cref="ArgumentException">Another backend's, or too small.</exception>
-    public static MappedValues Of(HostValues values, int count) => values is CudaHostValues { Count: var room } own && room >= count
+    public static MappedValues Of(HostValues? values, int count) => values is CudaHostValues { Count: var room } own && room >= count
         ? own.Memory
         : throw new ArgumentException($"{count} host values of a CUDA backend are needed.", nameof(values));
 

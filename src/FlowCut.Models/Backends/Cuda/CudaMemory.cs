@@ -50,6 +50,9 @@ internal sealed class CudaIndexBuffer(DeviceMemory memory, int capacity) : Index
     public static DeviceArray<int> Of(IndexBuffer buffer, string name) =>
         (buffer as CudaIndexBuffer ?? throw new ArgumentException($"'{name}' was not allocated by a CUDA backend.", name)).Array;
 
+    /// <exception cref="ArgumentException">Another backend's.</exception>
+    public static DeviceArray<int> View(IndexView view, string name) => Of(view.Buffer, name).Slice(view.Start, view.Length);
+
     protected override void Dispose(bool disposing)
     {
         _memory?.Dispose();

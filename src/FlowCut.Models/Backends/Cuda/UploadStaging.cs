@@ -42,6 +42,8 @@ internal sealed unsafe class UploadStaging : IDisposable
     public void UploadPiece(ReadOnlySpan<byte> source, nint destination)
     {
         if (source.IsEmpty) return;
+        // a record would copy what lies here when it is repeated, not what is given now
+        if (CapturedGraph.IsRecording) throw new InvalidOperationException("Host values cannot be part of recorded work.");
         if (source.Length > _half - _used) Turn();
         var offset = _current * _half + _used;
         source.CopyTo(_memory.Span<byte>()[offset..]);

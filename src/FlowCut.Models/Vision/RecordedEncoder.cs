@@ -1,0 +1,44 @@
+using FlowCut.Models.Backends;
+using FlowCut.Models.Pruning;
+
+namespace FlowCut.Models.Vision;
+
+/// <summary>A whole encoder as one piece of repeated work for batches of one size and one way to prune; pixels go in, hidden rows come out.</summary>
+internal sealed class RecordedEncoder : IDisposable
+{
+    private readonly RepeatedWork _work;
+    private readonly IRecordedPruning? _pruning;
+    private (Tensor Hidden, Sequences Sequences) _result;
+
+    /// <param name="backend">Records the work.</param>
+    /// <param name="pruning">Owned from here on; null: every patch stays.</param>
+    /// <param name="sequences">What the encoder begins with where nothing prunes.</param>
+    /// <param name="queue">Queues all layers, and says where the result will be.</param>
+    public RecordedEncoder(
+        Backend backend, IRecordedPruning? pruning, Sequences sequences,
+        Func<Sequences, ILayerPruning?, CancellationToken, (Tensor Hidden, Sequences Sequences)> queue)
+    {
+        _pruning = pruning;
+        _work = backend.Repeat(cancellation =>
+        {
+            _pruning?.Restart();
+            // while it is only repeated nothing here runs, and the result stays where the recording put it
+            _result = queue(_pruning?.Sequences ?? sequences, _pruning, cancellation);
+        });
+    }
+
+    /// <summary>Queues the layers; the result is there once <see cref="Complete"/> returns, or for work that is queued behind.</summary>
+    public (Tensor Hidden, Sequences Sequences) Run(CancellationToken cancellation)
+    {
+        _work.Run(cancellation);
+        return _result;
+    }
+
+    public void Complete(PruningRecord[] records) => _pruning?.Complete(records);
+
+    public void Dispose()
+    {
+        _work.Dispose();
+        _pruning?.Dispose();
+    }
+}
