@@ -4,6 +4,7 @@ using FlowCut.Bench;
 // ratios: what is claimed about kernels, each against its peer or ceiling within one run
 // serve:  a model part as a process for bench/peers/run.py
 // synthesize: a model folder with random weights of true shapes
+// cold-start: compiling a model's kernels, and finding them in the cache
 // else:   BenchmarkDotNet's own arguments (--filter '*Attention*', --list flat, ...)
 try
 {
@@ -11,6 +12,7 @@ try
     {
         case ["ratios", .. var rest]: return RatioCommand.Run(rest);
         case ["synthesize", .. var rest]: return SynthesizeCommand.Run(rest);
+        case ["cold-start", .. var rest]: return ColdStartCommand.Run(rest);
         case ["serve", .. var rest]: return ServeCommand.Run(rest);
         default:
             BenchmarkSwitcher.FromAssembly(typeof(RatioCommand).Assembly).Run(args.Length == 0 ? ["--filter", "*"] : args);
@@ -20,6 +22,6 @@ try
 catch (ArgumentException e)
 {
     Console.Error.WriteLine(e.Message);
-    Console.Error.WriteLine("usage: bench ratios [--rounds N] [--only NAME] [--out FILE.json] | serve clip|prefill [OPTIONS] | synthesize DIR [--layers N] | BENCHMARKDOTNET-ARGUMENTS");
+    Console.Error.WriteLine("usage: bench ratios [--rounds N] [--only NAME] [--out FILE.json] | serve clip|prefill [OPTIONS] | synthesize DIR [--layers N] | cold-start [--arch sm_90a] [--simulator FILE] [--out FILE.json] | BENCHMARKDOTNET-ARGUMENTS");
     return 2;
 }

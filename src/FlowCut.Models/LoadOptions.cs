@@ -22,6 +22,12 @@ public sealed record LoadOptions
     /// <summary>How the vision encoder's layers reach a device; the CPU backend does them one by one.</summary>
     public EncoderWork EncoderWork { get; init; }
 
+    /// <summary>
+    /// Make the kernels ready that answers about pictures need, on all cores, before the model is handed out. Without it each is
+    /// made ready at its first use.
+    /// </summary>
+    public bool PrepareKernels { get; init; } = true;
+
     /// <summary>Told of each part that is loaded.</summary>
     public IProgress<LoadProgress>? Progress { get; init; }
 }

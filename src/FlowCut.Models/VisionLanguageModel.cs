@@ -1,5 +1,7 @@
+using FlowCut.Kernels;
 using FlowCut.Models.Backends;
 using FlowCut.Models.Backends.Cpu;
+using FlowCut.Models.Backends.Cuda;
 using FlowCut.Models.Families;
 using FlowCut.Models.Generation;
 using FlowCut.Models.Imaging;
@@ -17,12 +19,14 @@ namespace FlowCut.Models;
 public sealed class VisionLanguageModel : IDisposable
 {
     private readonly ModelFamily _family;
+    private readonly MemoryNeeds _needs;
     private readonly bool _ownsBackend;
     private bool _disposed;
 
-    private VisionLanguageModel(ModelFamily family, Backend backend, bool ownsBackend)
+    private VisionLanguageModel(ModelFamily family, MemoryNeeds needs, Backend backend, bool ownsBackend)
     {
         _family = family;
+        _needs = needs;
         Backend = backend;
         _ownsBackend = ownsBackend;
     }
@@ -42,6 +46,7 @@ public sealed class VisionLanguageModel : IDisposable
 
     /// <summary>Opens a model folder: Hugging Face's layout or the authors' own. Weights are mapped, not read.</summary>
     /// <exception cref="InputException">A file is missing, damaged or of an unknown kind; the message says which and why.</exception>
+    /// <exception cref="ModelOutOfMemoryException">The device has no room for the weights; the message says what would fit.</exception>
     public static VisionLanguageModel Load(string folder, LoadOptions? options = null)
     {
         options ??= new LoadOptions();
@@ -52,7 +57,10 @@ public sealed class VisionLanguageModel : IDisposable
         try
         {
             var backend = options.Backend ?? (created = options.CreateBackend?.Invoke(layout.WeightType) ?? new CpuBackend());
-            return new VisionLanguageModel(ModelFamilies.Load(layout, options, backend), backend, ownsBackend: created is not null);
+            var needs = new MemoryNeeds(layout.Description, layout.Parameters, layout.WeightType);
+            var family = Fitting(needs, backend, layout.Description.PictureTokens, ModelOutOfMemoryException.UsualTokens, () => ModelFamilies.Load(layout, options, backend));
+            if (options.PrepareKernels) PrepareKernels(family, backend, options.Progress);
+            return new VisionLanguageModel(family, needs, backend, ownsBackend: created is not null);
         }
         catch
         {
@@ -109,11 +117,13 @@ public sealed class VisionLanguageModel : IDisposable
     /// <param name="cancellation">Checked between layers.</param>
     /// <exception cref="InputException">The strategy does not fit the encoder (its budget, its schedule).</exception>
     /// <exception cref="ComputationException">A score is not a number.</exception>
+    /// <exception cref="ModelOutOfMemoryException">The device has no room for it; the message says what would fit.</exception>
     public EncodedPicture[] Encode(IReadOnlyList<PreprocessedPicture> pictures, IPruningStrategy? pruning = null, Trace? trace = null, CancellationToken cancellation = default)
     {
         ObjectDisposedException.ThrowIf(_disposed, this);
         ArgumentNullException.ThrowIfNull(pictures);
-        return _family.Encode(pictures, pruning, trace, cancellation);
+        var kept = pruning?.Keep ?? Description.PictureTokens;
+        return Fitting(_needs, Backend, kept, ModelOutOfMemoryException.UsualTokens, () => _family.Encode(pictures, pruning, trace, cancellation));
     }
 
     /// <summary>Reads a prompt into a new session, which then holds the logits of the first new token.</summary>
@@ -124,6 +134,7 @@ public sealed class VisionLanguageModel : IDisposable
     /// <param name="trace">Receives what the decoder saw.</param>
     /// <param name="cancellation">Checked between layers.</param>
     /// <exception cref="InputException">The prompt is longer than the model's context.</exception>
+    /// <exception cref="ModelOutOfMemoryException">The device has no room for it; the message says what would fit.</exception>
     public DecodingSession Prefill(
         PromptTokens prompt, IReadOnlyList<EncodedPicture> pictures, int maxTokens,
         PositionPolicy positions = PositionPolicy.Compact, Trace? trace = null, CancellationToken cancellation = default)
@@ -135,17 +146,22 @@ public sealed class VisionLanguageModel : IDisposable
         var context = Description.Language.ContextLength;
         if (length > context)
             throw new InputException($"the prompt has {length} tokens with its pictures, the model's context {context}; shorten the prompt or keep fewer visual tokens");
-        var session = new DecodingSession(Backend, _family.Decoder, (int)Math.Min(context, (long)length + maxTokens));
-        try
+        var capacity = (int)Math.Min(context, (long)length + maxTokens);
+        var visual = pictures.Sum(p => p.Tokens.Rows);
+        return Fitting(_needs, Backend, visual, capacity - visual, () =>
         {
-            session.Prefill(prompt, pictures, positions, trace, cancellation);
-            return session;
-        }
-        catch
-        {
-            session.Dispose();
-            throw;
-        }
+            var session = new DecodingSession(Backend, _family.Decoder, capacity);
+            try
+            {
+                session.Prefill(prompt, pictures, positions, trace, cancellation);
+                return session;
+            }
+            catch
+            {
+                session.Dispose();
+                throw;
+            }
+        });
     }
 
     /// <summary>Unmaps the weights. Sessions and answers of the model end with it; let none compute meanwhile.</summary>
@@ -155,5 +171,36 @@ public sealed class VisionLanguageModel : IDisposable
         _disposed = true;
         _family.Dispose();
         if (_ownsBackend) Backend.Dispose();
+    }
+
+    private static void PrepareKernels(ModelFamily family, Backend backend, IProgress<LoadProgress>? progress)
+    {
+        progress?.Report(new LoadProgress("kernels", 1));
+        try
+        {
+            backend.Prepare(family.Rehearse);
+        }
+        catch (DeviceOutOfMemoryException)
+        {
+            // no room for an unpruned picture need not hinder a pruned one; kernels are then made ready at their first use
+        }
+        catch
+        {
+            family.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Does what may not fit the device, and says what would.</summary>
+    private static T Fitting<T>(MemoryNeeds needs, Backend backend, int visualTokens, int otherTokens, Func<T> work)
+    {
+        try
+        {
+            return work();
+        }
+        catch (DeviceOutOfMemoryException e)
+        {
+            throw ModelOutOfMemoryException.Of(e, needs, (backend as CudaBackend)?.BytesInUse ?? 0, backend.ActivationType, visualTokens, otherTokens);
+        }
     }
 }

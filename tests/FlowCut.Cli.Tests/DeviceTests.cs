@@ -20,6 +20,20 @@ public class DeviceTests
         Assert.InRange(simulated.RootElement.GetProperty("peak_bytes").GetInt64(), 1_000_000, 1_000_000_000);
     }
 
+    /// <summary>The model's weights take 9 MiB in f16, the device has 6.</summary>
+    [Fact]
+    public void A_model_that_does_not_fit_says_what_would()
+    {
+        CudaReference.RequireSimulator();
+        string[] arguments = ["generate", "--model", Sample.Model, "--image", Sample.Picture, "--prompt", "What?", "--max-tokens", "3", "--device", "sim"];
+        var result = FlowcutCommand.RunInShell("FLOWCUT_SIM_MEMORY=6 \"$@\"", arguments);
+        Assert.Equal((ExitStatus.Failed, ""), (result.ExitStatus, result.Output));
+        Assert.Equal(2, result.ErrorLines.Length);
+        Assert.StartsWith("flowcut: The device has not enough memory: ", result.ErrorLines[0], StringComparison.Ordinal);
+        Assert.Matches("of 6.0 MiB are free", result.ErrorLines[0]);
+        Assert.Matches("^The model takes about [0-9]+ MiB with dtype f16 and 64 visual tokens, at the least [0-9]+ MiB", result.ErrorLines[1]);
+    }
+
     [Theory]
     [InlineData("cuda:x")]
     [InlineData("cuda:-1")]

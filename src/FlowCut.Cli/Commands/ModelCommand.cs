@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
+using FlowCut.Models.Checkpoints;
 using FlowCut.Models.Families;
 
 namespace FlowCut.Cli.Commands;
@@ -60,10 +61,11 @@ internal static class ModelCommand
         Line("parameters", facts.Parameters.ToString("N0", CultureInfo.InvariantCulture));
         Line("weights", $"{Gigabytes(facts.WeightBytes)} on disk, mapped");
         Console.WriteLine();
-        Console.WriteLine("With 40 text tokens, activations and KV cache in f32:");
-        Console.WriteLine($"{"visual tokens",14}{"prompt",9}{"prefill GFLOP",15}{"KV cache",12}");
+        var half = facts.Needs.HalfType;
+        Console.WriteLine($"With 40 text tokens; the KV cache in f32, everything on a device in {(half == StoredType.BFloat16 ? "bf16" : "f16")}:");
+        Console.WriteLine($"{"visual tokens",14}{"prompt",9}{"prefill GFLOP",15}{"KV cache",12}{"on a device",14}");
         foreach (var keep in facts.Budgets())
-            Console.WriteLine($"{keep,14}{keep + 40,9}{(facts.PrefillFlops(keep + 40) / 1e9).ToString("N0", CultureInfo.InvariantCulture),15}{Megabytes(facts.CacheBytes(keep + 40)),12}");
+            Console.WriteLine($"{keep,14}{keep + 40,9}{(facts.PrefillFlops(keep + 40) / 1e9).ToString("N0", CultureInfo.InvariantCulture),15}{Megabytes(facts.CacheBytes(keep + 40)),12}{Megabytes(facts.Needs.Total(half, keep, 40)),14}");
         return Task.FromResult(ExitStatus.Done);
     }
 

@@ -11,7 +11,7 @@ namespace FlowCut.Kernels;
 /// </summary>
 /// <remarks>
 /// A kernel's first launch may compile (tens of milliseconds) and load it, which allocates on the device. During a stream capture
-/// that is not possible: run the work once before, or call <see cref="Preload"/>, so that capturing only launches.
+/// that is not possible: run the work once before, or rehearse it (<see cref="KernelSet"/>), so that capturing only launches.
 /// </remarks>
 public sealed class KernelContext : IDisposable
 {
@@ -65,6 +65,7 @@ public sealed class KernelContext : IDisposable
     internal LoadedKernel Load<TVariant>(TVariant variant)
         where TVariant : struct, IKernelVariant<TVariant>
     {
+        if (KernelSet.Current is { } rehearsed) return rehearsed.Add(variant);
         var table = Table<TVariant>();
         return table.TryGetValue(variant, out var kernel) ? kernel.Value : LoadFirst(table, variant);
     }

@@ -1,6 +1,5 @@
 using System.Collections.Concurrent;
 using FlowCut.Interop;
-using FlowCut.Kernels.Caching;
 using FlowCut.Kernels.Compilation;
 
 namespace FlowCut.Kernels;
@@ -8,28 +7,23 @@ namespace FlowCut.Kernels;
 /// <summary>From a description to a loaded module: memory, then disk, then compiler. Each module is made once, whoever asks first.</summary>
 internal sealed class ModuleLoader : IDisposable
 {
-    private const string Extension = ".cubin";
-
     private readonly CudaContext _context;
-    private readonly KernelCache _cache;
-    private readonly string _architecture;
-    private readonly Lazy<KernelCompiler> _compiler;
+    private readonly CachedCompiler _compiler;
     private readonly ConcurrentDictionary<string, Lazy<KernelModule>> _modules = new(StringComparer.Ordinal);
-    private int _compiled;
 
     public ModuleLoader(CudaContext context, KernelCache cache, string architecture)
     {
-        (_context, _cache, _architecture) = (context, cache, architecture);
-        _compiler = new Lazy<KernelCompiler>(() => new KernelCompiler(context.Cuda.Nvrtc), LazyThreadSafetyMode.PublicationOnly);
+        _context = context;
+        _compiler = new CachedCompiler(context.Cuda, cache, architecture);
     }
 
     /// <summary>Modules that were compiled rather than found.</summary>
-    public int Compiled => Volatile.Read(ref _compiled);
+    public int Compiled => _compiler.Compiled;
 
     public KernelModule Load(KernelDescription description)
     {
         var source = description.Resolve();
-        var key = CacheKey.Compute(source, KernelCompiler.Options(_architecture), _compiler.Value.Identity, _architecture);
+        var key = _compiler.Key(source);
         var module = _modules.GetOrAdd(key, static (key, s) => new Lazy<KernelModule>(() => s.Self.Create(key, s.Source)), (Self: this, Source: source));
         try
         {
@@ -54,7 +48,7 @@ internal sealed class ModuleLoader : IDisposable
 
     private KernelModule Create(string key, KernelSource source)
     {
-        if (_cache.Read(key, Extension) is { } cached)
+        if (_compiler.Find(key) is { } cached)
         {
             try
             {
@@ -66,10 +60,7 @@ internal sealed class ModuleLoader : IDisposable
             }
         }
 
-        var compiled = _compiler.Value.Compile(source, _architecture);
-        Interlocked.Increment(ref _compiled);
-        _cache.Write(key, Extension, compiled.Image, source.Name, _architecture, _compiler.Value.Identity);
-        return Load(compiled.Image);
+        return Load(_compiler.Compile(key, source));
     }
 
     private KernelModule Load(byte[] image)

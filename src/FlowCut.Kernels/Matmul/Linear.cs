@@ -31,7 +31,7 @@ public static class Linear
         ArgumentNullException.ThrowIfNull(stream);
         Check(x, weight, bias, residual, y);
         if (stream.Context.Handle != kernels.Context.Handle) throw new ArgumentException("The stream belongs to another context than the kernels.", nameof(stream));
-        if (y.IsEmpty) return;
+        if (y.IsEmpty || KernelSet.IsRehearsing) return;
         kernels.Products.Launch(x, weight, bias, residual, y, stream);
     }
 

@@ -144,9 +144,22 @@ internal sealed class ProductPlans : IDisposable
         lock (_lock)
         {
             if (_workspaces.TryGetValue(stream.Handle, out var present)) return present.Value;
-            var memory = _kernels.Context.Driver.MemAlloc(_kernels.Context.Owner, (nuint)MaxWorkspaceBytes);
+            var memory = AllocateWorkspace();
             _workspaces[stream.Handle] = memory;
             return memory.Value;
+        }
+    }
+
+    private DeviceMemoryHandle AllocateWorkspace()
+    {
+        try
+        {
+            return _kernels.Context.Driver.MemAlloc(_kernels.Context.Owner, (nuint)MaxWorkspaceBytes);
+        }
+        catch (CudaException e) when (e.Result == CudaResult.OutOfMemory)
+        {
+            var (free, total) = _kernels.Context.GetMemory();
+            throw new DeviceOutOfMemoryException(MaxWorkspaceBytes, free, total, 0, 0, e);
         }
     }
 }

@@ -110,6 +110,12 @@ public abstract class Backend : IDisposable
     public virtual int Fastest(string what, params ReadOnlySpan<Action> ways) => 0;
 
     /// <summary>
+    /// Makes everything ready that some work needs (compiled kernels), so that its first run is as fast as the later ones.
+    /// <paramref name="rehearsal"/> queues the work on values that mean nothing, and reads none back.
+    /// </summary>
+    public virtual void Prepare(Action rehearsal) { }
+
+    /// <summary>
     /// Work that will be queued many times unchanged. It may use everything but what waits or allocates, and nothing that
     /// takes host values: those it reads from a <see cref="DecodeStep"/>.
     /// </summary>

@@ -90,6 +90,9 @@ public sealed class ModelBenchmark : IDisposable
             new LlamaDecoder(backend, language with { Layers = 1 }, checkpoint, LlavaFamily.LanguagePrefix));
     }
 
+    /// <summary>For <see cref="Backend.Prepare"/>, and to learn which kernels the model needs. Not where only the vision tower is measured.</summary>
+    public void Rehearse() => LlavaRehearsal.Run(_backend, _encoder, _projector!, _decoder!);
+
     /// <summary>One picture through the encoder and, where there is one, the projector. Milliseconds.</summary>
     public double RunVision(IPruningStrategy? strategy, CancellationToken cancellation)
     {

@@ -33,6 +33,9 @@ public abstract class Checkpoint : IDisposable
     /// <summary>The text pairs that a safetensors file may carry (<c>__metadata__</c>); empty for other formats and for several files.</summary>
     public virtual IReadOnlyDictionary<string, string> Metadata => ReadOnlyDictionary<string, string>.Empty;
 
+    /// <summary>Told the bytes of each tensor that <see cref="Get(string, ReadOnlySpan{long})"/> hands out: how far loading is.</summary>
+    internal Action<long>? Taken { get; set; }
+
     public abstract bool TryGet(string name, [NotNullWhen(true)] out StoredTensor? tensor);
 
     /// <exception cref="ModelFormatException">There is no such tensor.</exception>
@@ -45,6 +48,7 @@ public abstract class Checkpoint : IDisposable
         var tensor = Get(name);
         if (!shape.SequenceEqual(tensor.Shape))
             throw new ModelFormatException(tensor.File, $"tensor {Quoted.Text(name)} has shape [{string.Join(", ", tensor.Shape)}], the configuration says [{string.Join(", ", shape.ToArray())}]");
+        Taken?.Invoke(tensor.ByteLength);
         return tensor;
     }
 

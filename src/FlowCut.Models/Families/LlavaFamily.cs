@@ -28,7 +28,6 @@ internal sealed class LlavaFamily : ModelFamily
     /// <param name="options">Progress, and how the encoder runs.</param>
     public LlavaFamily(LlavaLayout layout, Backend backend, LoadOptions options)
     {
-        var progress = options.Progress;
         _backend = backend;
         _checkpoint = layout.Checkpoint;
         try
@@ -39,13 +38,14 @@ internal sealed class LlavaFamily : ModelFamily
             _preprocessor = layout.Preprocessor;
             var vision = layout.Description.Vision;
             var language = layout.Description.Language;
-            progress?.Report(new LoadProgress("vision encoder", 0.1));
+            var loading = new LoadingProgress(options.Progress, _checkpoint) { Part = "vision encoder" };
             _encoder = new ClipEncoder(backend, vision, _checkpoint, VisionPrefix, layout.Description.VisionLayersRun, options.EncoderWork);
-            progress?.Report(new LoadProgress("projector", 0.3));
+            loading.Part = "projector";
             _projector = new LlavaProjector(backend, _checkpoint, ProjectorFirst, ProjectorSecond, vision.HiddenSize, language.HiddenSize);
-            progress?.Report(new LoadProgress("language model", 0.35));
+            loading.Part = "language model";
             Decoder = new LlamaDecoder(backend, language, _checkpoint, LanguagePrefix);
-            progress?.Report(new LoadProgress("ready", 1));
+            backend.Wait();
+            loading.Finish();
         }
         catch
         {
@@ -94,6 +94,8 @@ internal sealed class LlavaFamily : ModelFamily
 
         return encoded;
     }
+
+    public override void Rehearse() => LlavaRehearsal.Run(_backend, _encoder, _projector, Decoder);
 
     public override string ApplyTemplate(IReadOnlyList<ChatTurn> turns, string? system, int pictures) =>
         VicunaTemplate.Apply(turns, system, pictures);

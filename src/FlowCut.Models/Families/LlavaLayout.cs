@@ -24,6 +24,9 @@ internal sealed class LlavaLayout
     public required Checkpoint Checkpoint { get; init; }
 
     /// <summary>What the language model's weights are stored as.</summary>
+    /// <summary>Stored weights, those of layers that are never run included.</summary>
+    public long Parameters => Checkpoint.Names.Sum(name => Checkpoint.Get(name).ElementCount);
+
     public StoredType WeightType => Checkpoint.Get(LlavaFamily.LanguagePrefix + "model.embed_tokens.weight").Type;
 
     /// <summary>Hugging Face's: one folder, everything inside.</summary>

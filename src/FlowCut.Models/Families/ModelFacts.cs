@@ -3,8 +3,9 @@ namespace FlowCut.Models.Families;
 /// <summary>What a checkpoint is and what it costs, without loading it into a backend.</summary>
 public sealed class ModelFacts
 {
-    private ModelFacts(ModelDescription description, long parameters, long weightBytes)
+    private ModelFacts(ModelDescription description, long parameters, long weightBytes, MemoryNeeds needs)
     {
+        Needs = needs;
         Description = description;
         Parameters = parameters;
         WeightBytes = weightBytes;
@@ -17,12 +18,16 @@ public sealed class ModelFacts
 
     public long WeightBytes { get; }
 
+    /// <summary>What it takes on a device.</summary>
+    public MemoryNeeds Needs { get; }
+
     /// <exception cref="InputException">The folder is no model, or one of an unknown kind.</exception>
     public static ModelFacts Read(string folder, string? visionTower = null)
     {
         var layout = ModelFamilies.ReadLayout(folder, visionTower);
         using var checkpoint = layout.Checkpoint;
-        return new ModelFacts(layout.Description, checkpoint.Names.Sum(name => checkpoint.Get(name).ElementCount), checkpoint.TotalBytes);
+        var parameters = layout.Parameters;
+        return new ModelFacts(layout.Description, parameters, checkpoint.TotalBytes, new MemoryNeeds(layout.Description, parameters, layout.WeightType));
     }
 
     /// <summary>Visual-token counts worth comparing: all, and the published budgets below.</summary>

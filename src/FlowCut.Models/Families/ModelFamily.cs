@@ -29,6 +29,9 @@ internal abstract class ModelFamily : IDisposable
     /// <summary>Encodes pictures as one batch, pruned by <paramref name="strategy"/>; the caller disposes the results.</summary>
     public abstract EncodedPicture[] Encode(IReadOnlyList<PreprocessedPicture> pictures, IPruningStrategy? strategy, Trace? trace, CancellationToken cancellation);
 
+    /// <summary>For <see cref="Backends.Backend.Prepare"/>: an answer about one picture, pruned and unpruned, without anything being read back.</summary>
+    public abstract void Rehearse();
+
     /// <summary>A dialogue in the model's prompt format, with a picture marker where pictures go, ready for <see cref="Tokenize"/>.</summary>
     public abstract string ApplyTemplate(IReadOnlyList<ChatTurn> turns, string? system, int pictures);
 

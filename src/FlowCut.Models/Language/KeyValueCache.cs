@@ -12,10 +12,19 @@ public sealed class KeyValueCache : IDisposable
         Capacity = capacity;
         _keys = new Tensor[config.Layers];
         _values = new Tensor[config.Layers];
-        for (var i = 0; i < config.Layers; i++)
+        try
         {
-            _keys[i] = backend.Allocate(capacity, config.KeyValueHeads * config.HeadSize);
-            _values[i] = backend.Allocate(capacity, config.KeyValueHeads * config.HeadSize);
+            for (var i = 0; i < config.Layers; i++)
+            {
+                _keys[i] = backend.Allocate(capacity, config.KeyValueHeads * config.HeadSize);
+                _values[i] = backend.Allocate(capacity, config.KeyValueHeads * config.HeadSize);
+            }
+        }
+        catch
+        {
+            // what there was no room for must not keep the rest
+            Dispose();
+            throw;
         }
     }
 
@@ -33,7 +42,7 @@ public sealed class KeyValueCache : IDisposable
 
     public void Dispose()
     {
-        foreach (var tensor in _keys) tensor.Buffer.Dispose();
-        foreach (var tensor in _values) tensor.Buffer.Dispose();
+        foreach (var tensor in _keys) tensor.Buffer?.Dispose();
+        foreach (var tensor in _values) tensor.Buffer?.Dispose();
     }
 }

@@ -11,7 +11,7 @@ internal sealed class LlamaDecoder : IDisposable
     /// Rows that go through the layers together. A LLaVA-1.5 prompt fits whole; a longer one is cut, so that the
     /// activations of a 7B model stay within 150 MB.
     /// </summary>
-    private const int ChunkRows = 640;
+    public const int ChunkRows = 640;
 
     private readonly Backend _backend;
     private readonly Matrix _embedding, _head;
@@ -94,6 +94,21 @@ internal sealed class LlamaDecoder : IDisposable
 
         Head(_tokenRow, _tokenWorkspace, logits);
     });
+
+    /// <summary>For <see cref="Backend.Prepare"/>: a prompt of so many tokens, a step after it and the choice of a token.</summary>
+    public void Rehearse(int tokens)
+    {
+        using var cache = CreateCache(tokens + 1);
+        using var step = _backend.AllocateStep();
+        Tensor inputs = _backend.Allocate(tokens, Config.HiddenSize, Precision.Single), logits = _backend.Allocate(1, Config.VocabularySize, Precision.Single);
+        Embed(new int[tokens], inputs);
+        Forward(inputs, new int[tokens], cache, logits, null, CancellationToken.None);
+        using var decoding = Decoding(step, cache, logits);
+        decoding.Run(CancellationToken.None);
+        _backend.ArgMax(logits);
+        inputs.Buffer.Dispose();
+        logits.Buffer.Dispose();
+    }
 
     /// <summary>A session may outlive its model, whose weights are then gone.</summary>
     public void ThrowIfDisposed() => ObjectDisposedException.ThrowIf(_disposed, this);

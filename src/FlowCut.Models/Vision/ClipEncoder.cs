@@ -65,16 +65,8 @@ internal sealed class ClipEncoder : IDisposable
     public (Tensor Hidden, Sequences Sequences) Encode(
         IReadOnlyList<float[]> pictures, IPruningStrategy? strategy, PruningRecord[] records, Trace? trace, CancellationToken cancellation)
     {
-        var sequences = Sequences.Uniform(pictures.Count, Config.Patches + 1);
-        if (_workspace is null || _workspace.Rows < sequences.Rows)
-        {
-            // recorded work goes on using the memory that it was recorded with
-            _recorded.Clear();
-            _workspace?.Dispose();
-            _workspace = new ClipWorkspace(_backend, Config, sequences.Rows);
-        }
-
-        for (var i = 0; i < pictures.Count; i++) _backend.Upload(pictures[i], _workspace.Pixels.SliceRows(i * 3 * Config.ImageSize, 3 * Config.ImageSize));
+        var sequences = Begin(pictures.Count);
+        for (var i = 0; i < pictures.Count; i++) _backend.Upload(pictures[i], _workspace!.Pixels.SliceRows(i * 3 * Config.ImageSize, 3 * Config.ImageSize));
         if (trace is null && Recorded(strategy, sequences, records, cancellation) is { } recorded)
         {
             var result = recorded.Run(cancellation);
@@ -85,11 +77,40 @@ internal sealed class ClipEncoder : IDisposable
         return RunQueued(strategy, sequences, records, trace, cancellation);
     }
 
+    /// <summary>For <see cref="Backend.Prepare"/>: one picture, queued and recorded, without anything being read back. The result is of the size that an encoded one has.</summary>
+    public Tensor Rehearse(IPruningStrategy? strategy)
+    {
+        var sequences = Begin(1);
+        var stage = Stage(sequences, [new PruningRecord(Config.Patches)], recordScores: false);
+        using (var recorded = strategy?.BeginRecordedEncoder(stage))
+        {
+            if (recorded is not null) Run(recorded.Sequences, recorded, null, CancellationToken.None);
+        }
+
+        using var pruning = strategy?.BeginEncoder(stage);
+        return Run(sequences, pruning, null, CancellationToken.None).Hidden;
+    }
+
     public void Dispose()
     {
         _recorded.Dispose();
         _workspace?.Dispose();
         _positions.Buffer.Dispose();
+    }
+
+    /// <summary>Room for a batch.</summary>
+    private Sequences Begin(int pictures)
+    {
+        var sequences = Sequences.Uniform(pictures, Config.Patches + 1);
+        if (_workspace is null || _workspace.Rows < sequences.Rows)
+        {
+            // recorded work goes on using the memory that it was recorded with
+            _recorded.Clear();
+            _workspace?.Dispose();
+            _workspace = new ClipWorkspace(_backend, Config, sequences.Rows);
+        }
+
+        return sequences;
     }
 
     private (Tensor Hidden, Sequences Sequences) RunQueued(

@@ -1,6 +1,14 @@
 #include "host/device_model.hpp"
 
+#include <cstdlib>
+
 namespace flowcut::sim::host {
+
+std::size_t DeviceModel::default_memory_bytes() {
+  const char* const set = std::getenv("FLOWCUT_SIM_MEMORY");
+  const long long mebibytes = set != nullptr ? std::atoll(set) : 0;
+  return static_cast<std::size_t>(mebibytes > 0 ? mebibytes : 24 << 10) << 20;
+}
 
 // Figures of the compute capabilities as the CUDA programming guide's table of technical specifications has them.
 int DeviceModel::shared_per_multiprocessor() const {

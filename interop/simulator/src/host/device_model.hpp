@@ -12,7 +12,7 @@ namespace flowcut::sim::host {
 struct DeviceModel {
   int ordinal = 0;
   int major = 9, minor = 0;
-  std::size_t memory_bytes = std::size_t{24} << 30;
+  std::size_t memory_bytes = default_memory_bytes();
   std::string name = "FlowCut simulator";
 
   // Nothing for an attribute that the simulator does not know.
@@ -24,6 +24,9 @@ struct DeviceModel {
   int threads_per_multiprocessor() const;
   int blocks_per_multiprocessor() const;
   int multiprocessors() const;
+
+  // FLOWCUT_SIM_MEMORY in MiB, else 24 GiB.
+  static std::size_t default_memory_bytes();
 
   static constexpr int kReservedShared = 1024;           // per block, by the system
   static constexpr int kSharedWithoutOptin = 48 * 1024;  // dynamic shared memory that needs no attribute

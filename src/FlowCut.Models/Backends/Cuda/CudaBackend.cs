@@ -61,6 +61,9 @@ public sealed class CudaBackend : Backend, IDeviceCounts
     /// <summary>Kernels launched one by one so far, also into a recording; neither products nor what a repeated graph launches.</summary>
     public long Launches => _context.Launches;
 
+    /// <summary>Kernels that had to be compiled so far; the others came from the cache.</summary>
+    public int CompiledKernels => _kernels.Compiled;
+
     /// <summary>What computes.</summary>
     public DeviceInfo Device => _kernels.Device;
 
@@ -253,6 +256,8 @@ public sealed class CudaBackend : Backend, IDeviceCounts
     public override IDeviceCounts? DeviceCounts => this;
 
     public override int Fastest(string what, params ReadOnlySpan<Action> ways) => MeasuredChoice.Fastest(_kernels, what, ways, _stream);
+
+    public override void Prepare(Action rehearsal) => KernelSet.Rehearse(rehearsal).Load(_kernels);
 
     public override RepeatedWork Repeat(Action<CancellationToken> work) => new CudaRepeatedWork(_stream, work);
 
