@@ -4,7 +4,7 @@ namespace FlowCut.Models.Tests.Parity;
 
 /// <summary>What the runtime keeps in fp32 although its activations have 16 bits.</summary>
 [Flags]
-internal enum Kept32
+public enum Kept32
 {
     None = 0,
 
