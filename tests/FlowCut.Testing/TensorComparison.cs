@@ -11,7 +11,12 @@ namespace FlowCut.Testing;
 public static class TensorComparison
 {
     /// <summary>Every tensor of the golden file; <paramref name="rename"/> maps its name to the trace's, null leaves it out.</summary>
-    public static void AssertMatches(Checkpoint golden, IReadOnlyDictionary<string, TensorData> trace, Func<string, string?>? rename = null)
+    /// <param name="golden">The reference.</param>
+    /// <param name="trace">What is compared with it.</param>
+    /// <param name="rename">Null: names are the same.</param>
+    /// <param name="tolerance">By the golden's name, of the largest value (an entropy ratio as it is); null: what is recommended for fp32.</param>
+    public static void AssertMatches(
+        Checkpoint golden, IReadOnlyDictionary<string, TensorData> trace, Func<string, string?>? rename = null, Func<string, double>? tolerance = null)
     {
         var failures = new List<string>();
         var compared = 0;
@@ -21,14 +26,14 @@ public static class TensorComparison
             if (traceName is null) continue;
             compared++;
             if (!trace.TryGetValue(traceName, out var actual)) failures.Add($"{traceName}: not in the trace");
-            else if (Compare(name, golden.Get(name), actual) is { } failure) failures.Add(failure);
+            else if (Compare(name, golden.Get(name), actual, (tolerance ?? Tolerance)(name)) is { } failure) failures.Add(failure);
         }
 
         Assert.NotEqual(0, compared);
         Assert.True(failures.Count == 0, $"{failures.Count} of {compared} tensors differ:\n" + string.Join('\n', failures.Take(20)));
     }
 
-    private static string? Compare(string name, StoredTensor expected, TensorData actual)
+    private static string? Compare(string name, StoredTensor expected, TensorData actual, double tolerance)
     {
         if (expected.Type != actual.Type) return $"{name}: {actual.Type}, expected {expected.Type}";
         if (expected.Type != StoredType.Float32)
@@ -42,7 +47,7 @@ public static class TensorComparison
         var reference = new float[expected.ElementCount];
         expected.ReadSingles(reference);
         var values = MemoryMarshal.Cast<byte, float>(actual.Bytes.Span);
-        var allowed = Tolerance(name) * (name.EndsWith("entropy_ratio", StringComparison.Ordinal) ? 1 : reference.Max(Math.Abs));
+        var allowed = tolerance * (name.EndsWith("entropy_ratio", StringComparison.Ordinal) ? 1 : reference.Max(Math.Abs));
         double worst = 0;
         var at = 0;
         for (var i = 0; i < reference.Length; i++)

@@ -1,0 +1,66 @@
+using FlowCut.Models.Backends;
+using FlowCut.Models.Checkpoints;
+
+namespace FlowCut.Models.Tests.Parity;
+
+/// <summary>Another backend, not owned, with a place to look at or to change what single operations leave behind.</summary>
+internal abstract class BackendDecorator(Backend inner) : Backend
+{
+    protected Backend Inner { get; } = inner;
+
+    public override string Name => Inner.Name;
+
+    public override StoredType ActivationType => Inner.ActivationType;
+
+    public override DeviceBuffer Allocate(long length, Precision precision) => Inner.Allocate(length, precision);
+
+    public override IndexBuffer AllocateIndices(int capacity) => Inner.AllocateIndices(capacity);
+
+    public override HostValues AllocateHostValues(int count) => Inner.AllocateHostValues(count);
+
+    public override void Upload(ReadOnlySpan<float> source, Tensor destination) => Inner.Upload(source, destination);
+
+    public override void Download(Tensor source, Span<float> destination) => Inner.Download(source, destination);
+
+    public override void Upload(ReadOnlySpan<int> source, IndexBuffer destination) => Inner.Upload(source, destination);
+
+    public override void Download(IndexBuffer source, Span<int> destination) => Inner.Download(source, destination);
+
+    public override void Copy(Tensor source, Tensor destination) => Inner.Copy(source, destination);
+
+    public override void Wait() => Inner.Wait();
+
+    public override Matrix LoadMatrix(params ReadOnlySpan<StoredTensor> parts) => Inner.LoadMatrix(parts);
+
+    public override Tensor LoadVector(params ReadOnlySpan<StoredTensor> parts) => Inner.LoadVector(parts);
+
+    public override void Linear(Tensor x, Matrix weight, Tensor? bias, Activation activation, Tensor? residual, Tensor y) =>
+        Inner.Linear(x, weight, bias, activation, residual, y);
+
+    public override void LayerNorm(Tensor x, Tensor weight, Tensor bias, float epsilon, Tensor y) => Inner.LayerNorm(x, weight, bias, epsilon, y);
+
+    public override void RmsNorm(Tensor x, Tensor weight, float epsilon, Tensor y) => Inner.RmsNorm(x, weight, epsilon, y);
+
+    public override void ImageToPatches(Tensor pixels, int patchSize, Tensor patches) => Inner.ImageToPatches(pixels, patchSize, patches);
+
+    public override void Attention(in AttentionArguments arguments) => Inner.Attention(arguments);
+
+    public override void RotaryAppend(Tensor query, Tensor key, Tensor value, ReadOnlySpan<int> positions, ReadOnlySpan<float> inverseFrequencies, int headSize, Tensor keyCache, Tensor valueCache) =>
+        Inner.RotaryAppend(query, key, value, positions, inverseFrequencies, headSize, keyCache, valueCache);
+
+    public override void GatedSilu(Tensor gateUp, Tensor y) => Inner.GatedSilu(gateUp, y);
+
+    public override void Embed(Matrix embedding, ReadOnlySpan<int> ids, Tensor y) => Inner.Embed(embedding, ids, y);
+
+    public override void GatherRows(Tensor x, IndexBuffer rows, Tensor y) => Inner.GatherRows(x, rows, y);
+
+    public override int ArgMax(Tensor x) => Inner.ArgMax(x);
+
+    public override void FlowScore(in FlowScoreArguments arguments) => Inner.FlowScore(arguments);
+
+    public override void SelectTop(Tensor scores, int count, int add, IndexBuffer rows, int start) => Inner.SelectTop(scores, count, add, rows, start);
+
+    protected override void Dispose(bool disposing)
+    {
+    }
+}
