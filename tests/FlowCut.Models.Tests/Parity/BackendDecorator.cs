@@ -3,7 +3,7 @@ using FlowCut.Models.Checkpoints;
 
 namespace FlowCut.Models.Tests.Parity;
 
-/// <summary>Another backend, not owned, with a place to look at or to change what single operations leave behind.</summary>
+/// <summary>Another backend, not owned, with a place to look at or to change what single operations leave behind. Nothing is recorded: every operation is seen.</summary>
 internal abstract class BackendDecorator(Backend inner) : Backend
 {
     protected Backend Inner { get; } = inner;
@@ -45,20 +45,29 @@ internal abstract class BackendDecorator(Backend inner) : Backend
 
     public override void Attention(in AttentionArguments arguments) => Inner.Attention(arguments);
 
-    public override void RotaryAppend(Tensor query, Tensor key, Tensor value, ReadOnlySpan<int> positions, ReadOnlySpan<float> inverseFrequencies, int headSize, Tensor keyCache, Tensor valueCache) =>
+    public override void RotaryAppend(Tensor query, Tensor key, Tensor value, ReadOnlySpan<int> positions, Tensor inverseFrequencies, int headSize, Tensor keyCache, Tensor valueCache) =>
         Inner.RotaryAppend(query, key, value, positions, inverseFrequencies, headSize, keyCache, valueCache);
 
     public override void GatedSilu(Tensor gateUp, Tensor y) => Inner.GatedSilu(gateUp, y);
 
     public override void Embed(Matrix embedding, ReadOnlySpan<int> ids, Tensor y) => Inner.Embed(embedding, ids, y);
 
-    public override void GatherRows(Tensor x, IndexBuffer rows, Tensor y) => Inner.GatherRows(x, rows, y);
+    public override void GatherRows(Tensor x, IndexView rows, Tensor y) => Inner.GatherRows(x, rows, y);
 
     public override int ArgMax(Tensor x) => Inner.ArgMax(x);
 
     public override void FlowScore(in FlowScoreArguments arguments) => Inner.FlowScore(arguments);
 
     public override void SelectTop(Tensor scores, int count, int add, IndexBuffer rows, int start) => Inner.SelectTop(scores, count, add, rows, start);
+
+    public override DecodeStep AllocateStep() => Inner.AllocateStep();
+
+    public override void Embed(Matrix embedding, DecodeStep decodeStep, Tensor y) => Inner.Embed(embedding, decodeStep, y);
+
+    public override void RotaryAppend(Tensor query, Tensor key, Tensor value, DecodeStep decodeStep, Tensor inverseFrequencies, int headSize, Tensor keyCache, Tensor valueCache) =>
+        Inner.RotaryAppend(query, key, value, decodeStep, inverseFrequencies, headSize, keyCache, valueCache);
+
+    public override void DecodeAttention(in DecodeArguments arguments) => Inner.DecodeAttention(arguments);
 
     protected override void Dispose(bool disposing)
     {
