@@ -10,7 +10,7 @@ public class KernelsTests
     [Fact]
     public void Json_has_a_row_for_every_variant()
     {
-        var folder = NvrtcFolder.Require();
+        var folder = CudaReference.RequireNvrtc();
         var result = FlowcutCommand.RunInShell($"FLOWCUT_CUDA_PATH='{folder}' exec \"$@\"", ["kernels", "--arch", "sm_80", "--json"]);
         Assert.True(result.ExitStatus == 0, result.Error);
         using var report = JsonDocument.Parse(result.Output);

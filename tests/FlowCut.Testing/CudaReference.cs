@@ -14,11 +14,17 @@ public static class CudaReference
     /// <summary>The folder, or null where the machine has none.</summary>
     public static string? Folder { get; } = FindFolder();
 
-    /// <summary>A file of the folder.</summary>
-    public static string Require(string name)
+    /// <summary>A file of the folder, or null.</summary>
+    public static string? Find(string name)
     {
         var path = Folder is null ? null : Path.Combine(Folder, name);
-        if (path is not null && File.Exists(path)) return path;
+        return File.Exists(path) ? path : null;
+    }
+
+    /// <summary>As <see cref="Find"/>; skips the test where there is none, or fails it where it is required.</summary>
+    public static string Require(string name)
+    {
+        if (Find(name) is { } path) return path;
         Absent($"'../shared/cuda/{name}'");
         return "";
     }
@@ -44,15 +50,20 @@ public static class CudaReference
         }
     }
 
-    /// <summary>The simulator's library: the one that FLOWCUT_SIMULATOR names, or the one that was built in artifacts/simulator.</summary>
+    /// <summary>The simulator's library: the one that FLOWCUT_SIMULATOR names, or the one that was built in artifacts/simulator; null where there is none.</summary>
+    public static string? FindSimulator() => File.Exists(SimulatorPath) ? SimulatorPath : null;
+
+    /// <summary>As <see cref="FindSimulator"/>; skips the test where there is none, or fails it with FLOWCUT_REQUIRE_SIMULATOR=1.</summary>
     public static string RequireSimulator()
     {
-        var built = Path.Combine(Goldens.Repository, "artifacts", "simulator", "libflowcut-sim.so");
-        var path = Environment.GetEnvironmentVariable("FLOWCUT_SIMULATOR") is { Length: > 0 } named ? named : built;
-        if (File.Exists(path)) return path;
+        if (FindSimulator() is { } path) return path;
         Assert.SkipWhen(Environment.GetEnvironmentVariable("FLOWCUT_REQUIRE_SIMULATOR") != "1", "the simulator has not been built: cmake -S . -B artifacts/simulator && cmake --build artifacts/simulator");
-        throw new FileNotFoundException($"FLOWCUT_REQUIRE_SIMULATOR=1, but '{path}' does not exist.");
+        throw new FileNotFoundException($"FLOWCUT_REQUIRE_SIMULATOR=1, but '{SimulatorPath}' does not exist.");
     }
+
+    private static string SimulatorPath => Environment.GetEnvironmentVariable("FLOWCUT_SIMULATOR") is { Length: > 0 } named
+        ? named
+        : Path.Combine(Goldens.Repository, "artifacts", "simulator", "libflowcut-sim.so");
 
     private static string? Unpack(int major)
     {

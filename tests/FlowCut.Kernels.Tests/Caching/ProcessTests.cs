@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using FlowCut.Kernels.Tests.Operations;
+using FlowCut.Testing;
 
 namespace FlowCut.Kernels.Tests.Caching;
 
@@ -14,7 +15,7 @@ public sealed class ProcessTests : IDisposable
     [Fact]
     public void Two_that_start_at_once_and_a_third_that_finds_their_work()
     {
-        Assert.SkipUnless(File.Exists(TestDevice.SimulatorPath), "the simulator has not been built");
+        CudaReference.RequireSimulator();
         using (Process first = Start(), second = Start())
         {
             AssertSucceeds(first);
@@ -35,7 +36,7 @@ public sealed class ProcessTests : IDisposable
     private Process Start()
     {
         var sample = Path.Combine(AppContext.BaseDirectory, "EmbeddedKernels.dll");
-        var start = new ProcessStartInfo(Environment.ProcessPath is { } host && Path.GetFileNameWithoutExtension(host) == "dotnet" ? host : "dotnet", [sample, TestDevice.SimulatorPath])
+        var start = new ProcessStartInfo(Environment.ProcessPath is { } host && Path.GetFileNameWithoutExtension(host) == "dotnet" ? host : "dotnet", [sample, CudaReference.RequireSimulator()])
         {
             RedirectStandardOutput = true,
             RedirectStandardError = true,

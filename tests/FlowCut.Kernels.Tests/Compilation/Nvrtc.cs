@@ -25,7 +25,7 @@ internal static class Nvrtc
     public static NativeCuda Require()
     {
         if (s_onThisMachine.Value) return NativeCuda.System;
-        var folder = NvrtcFolder.Require();
+        var folder = CudaReference.RequireNvrtc();
         lock (s_lock)
         {
             // a failed search is not remembered: the next one reads the variable

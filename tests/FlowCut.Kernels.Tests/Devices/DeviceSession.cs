@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using FlowCut.Interop;
+using FlowCut.Kernels.Cases;
 using FlowCut.Kernels.Tests.Operations;
 
 namespace FlowCut.Kernels.Tests.Devices;
@@ -9,7 +10,7 @@ internal sealed class DeviceSession : IDisposable
 {
     private readonly TemporaryFolder _cache = new();
 
-    public DeviceSession(TestDevice device)
+    public DeviceSession(CaseDevice device)
     {
         Name = device.Name;
         Cuda = device.Context.Cuda;
@@ -47,7 +48,7 @@ internal sealed class DeviceSession : IDisposable
     {
         foreach (var device in TestDevice.Available())
         {
-            if (device.Context.Cuda == NativeCuda.System) continue;
+            if (!device.IsSimulator) continue;
             using var session = new DeviceSession(device);
             test(session, new SimulatorControl(session.Cuda));
         }

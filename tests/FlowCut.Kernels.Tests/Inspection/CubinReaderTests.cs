@@ -68,7 +68,7 @@ public sealed class CubinReaderTests : IDisposable
     public void It_agrees_with_the_reference_reader(string architecture)
     {
         var image = Compile(architecture);
-        var reader = NvrtcFolder.SharedFile("cubin_resources.py");
+        var reader = CudaReference.Find("cubin_resources.py");
         Assert.SkipWhen(reader is null || OperatingSystem.IsWindows(), "cubin_resources.py is only in the complete set of reference data");
         File.WriteAllBytes(_folder.File("image.cubin"), image);
         using var python = Process.Start(new ProcessStartInfo("python3", [reader, "--json", _folder.File("image.cubin")]) { RedirectStandardOutput = true })!;

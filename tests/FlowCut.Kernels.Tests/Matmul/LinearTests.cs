@@ -1,4 +1,5 @@
 using FlowCut.Interop;
+using FlowCut.Kernels.Cases;
 using FlowCut.Kernels.Matmul;
 using FlowCut.Kernels.Tests.Devices;
 using FlowCut.Kernels.Tests.Operations;
@@ -9,53 +10,8 @@ namespace FlowCut.Kernels.Tests.Matmul;
 [Collection(DeviceCollection.Name)]
 public class LinearTests
 {
-    public static TheoryData<int, int, int, ElementType, ElementType, bool, bool> Cases
-    {
-        get
-        {
-            var cases = new TheoryData<int, int, int, ElementType, ElementType, bool, bool>();
-            foreach (var (rows, columns, depth) in new[] { (1, 1, 1), (1, 64, 96), (15, 16, 17), (16, 32, 64), (65, 48, 80), (130, 24, 200) })
-            {
-                cases.Add(rows, columns, depth, ElementType.Float32, ElementType.Float32, true, true);
-                cases.Add(rows, columns, depth, ElementType.Float16, ElementType.Float32, true, false);
-                cases.Add(rows, columns, depth, ElementType.Float16, ElementType.Float16, false, true);
-                cases.Add(rows, columns, depth, ElementType.BFloat16, ElementType.BFloat16, true, true);
-                cases.Add(rows, columns, depth, ElementType.BFloat16, ElementType.Float32, false, true);
-            }
-
-            return cases;
-        }
-    }
-
-    [Theory]
-    [MemberData(nameof(Cases))]
-    public void It_is_the_sum_of_products(int rows, int columns, int depth, ElementType input, ElementType output, bool hasBias, bool hasResidual)
-    {
-        var random = new Random(rows * 1000 + depth);
-        float[] Values(int count, ElementType type) => [.. Enumerable.Range(0, count).Select(_ => Stored((float)(random.NextDouble() - 0.5), type))];
-        float[] x = Values(rows * depth, input), w = Values(columns * depth, input), b = Values(columns, output), r = Values(rows * columns, output);
-        foreach (var device in TestDevice.Available())
-        {
-            using var bench = new Workbench(device);
-            var layout = depth % 8 == 0 ? Layout.Strided : Layout.Dense;
-            var y = bench.Matrix(null, rows, columns, output, layout);
-            Linear.Launch(
-                device.Kernels, bench.Matrix(x, rows, depth, input, layout), bench.Matrix(w, columns, depth, input, layout),
-                hasBias ? bench.Matrix(b, 1, columns, output) : null, hasResidual ? bench.Matrix(r, rows, columns, output) : null, y, device.Stream);
-            bench.Finish($"linear {rows}×{columns}×{depth} on the {device.Name}");
-            var values = bench.Read(y);
-            for (var i = 0; i < values.Length; i++)
-            {
-                double sum = (hasBias ? b[i % columns] : 0) + (hasResidual ? r[i] : 0);
-                for (var k = 0; k < depth; k++) sum += (double)x[i / columns * depth + k] * w[i % columns * depth + k];
-                var allowed = 1e-5 + Math.Abs(sum) * (output switch { ElementType.Float16 => 1e-3, ElementType.BFloat16 => 8e-3, _ => 1e-5 });
-                Assert.True(Math.Abs(values[i] - sum) <= allowed, $"{device.Name}: element {i} is {values[i]}, expected {sum}, {Math.Abs(values[i] - sum) / allowed:P0} of what is allowed");
-            }
-        }
-    }
-
-    /// <summary>What is left of a value in a type.</summary>
-    private static float Stored(float value, ElementType type) => type == ElementType.Float32 ? value : Numbers.FromBits16(Numbers.Bits16(value, type), type);
+    [Fact]
+    public void Every_case_agrees_with_the_oracle() => LinearTable.Cases.CheckOnEachDevice();
 
     [Fact]
     public void A_residual_may_be_added_in_place() => DeviceSession.OnEach(session =>

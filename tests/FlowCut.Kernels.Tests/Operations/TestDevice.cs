@@ -1,76 +1,40 @@
-using System.Runtime.InteropServices;
-using System.Text;
 using FlowCut.Interop;
+using FlowCut.Kernels.Cases;
 using FlowCut.Kernels.Tests.Devices;
 using FlowCut.Testing;
 
 namespace FlowCut.Kernels.Tests.Operations;
 
-/// <summary>A device that operations are tested on: the simulator, or a GPU. Kept for the whole process; its kernels too.</summary>
-internal sealed class TestDevice
+/// <summary>The devices that operations are tested on. Kept for the whole process; their kernels too.</summary>
+internal static class TestDevice
 {
-    private static readonly Lazy<TestDevice> s_simulator = new(() => new TestDevice("simulator", OpenSimulator()));
-    private static readonly Lazy<TestDevice?> s_gpu = new(FindGpu);
-
-    private TestDevice(string name, NativeCuda cuda)
-    {
-        Name = name;
-        Context = CudaDevice.All(cuda)[0].RetainPrimaryContext();
-        Stream = CudaStream.Create(Context);
-        Pool = DeviceMemoryPool.Create(Context);
-        Kernels = new KernelContext(Context);
-    }
-
-    public string Name { get; }
-
-    /// <summary>What the simulator saw kernels do that they must not; empty on a GPU.</summary>
-    public unsafe string Violations()
-    {
-        if (Name == "GPU") return "";
-        var report = (delegate* unmanaged[Cdecl]<byte*, nuint, nuint>)NativeLibrary.GetExport(NativeLibrary.Load(SimulatorPath), "flowcutSimViolations");
-        var text = new byte[16384];
-        fixed (byte* first = text) report(first, (nuint)text.Length);
-        return Encoding.UTF8.GetString(text.AsSpan(0, Math.Max(Array.IndexOf(text, (byte)0), 0)));
-    }
-
-    public CudaContext Context { get; }
-
-    public CudaStream Stream { get; }
-
-    public DeviceMemoryPool Pool { get; }
-
-    public KernelContext Kernels { get; }
+    private static readonly Lazy<CaseDevice> s_simulator = new(() => new CaseDevice("simulator", OpenSimulator()));
+    private static readonly Lazy<CaseDevice?> s_gpu = new(FindGpu);
 
     /// <summary>The GPU, where there is one or FLOWCUT_REQUIRE_GPU=1 says that there has to be one, and the simulator, where it was built.</summary>
-    public static IEnumerable<TestDevice> Available()
+    public static IEnumerable<CaseDevice> Available()
     {
         if (s_gpu.Value is { } gpu) yield return gpu;
         // skips the test where neither is there
-        if (s_gpu.Value is null || File.Exists(SimulatorPath)) yield return s_simulator.Value;
+        if (s_gpu.Value is null || CudaReference.FindSimulator() is not null) yield return s_simulator.Value;
     }
 
-    public static string SimulatorPath => Environment.GetEnvironmentVariable("FLOWCUT_SIMULATOR") is { Length: > 0 } named
-        ? named
-        : Path.Combine(Goldens.Repository, "artifacts", "simulator", "libflowcut-sim.so");
+    /// <summary>Runs cases on every device that is there.</summary>
+    public static void CheckOnEachDevice(this IEnumerable<KernelCase> cases)
+    {
+        foreach (var device in Available())
+        {
+            foreach (var c in cases) c.Check(device);
+        }
+    }
 
     private static NativeCuda OpenSimulator()
     {
-        var simulator = NativeCuda.Simulator(RequireSimulator());
+        var simulator = NativeCuda.Simulator(CudaReference.RequireSimulator());
         // before any context: the second device is for tests of what must not be mixed
         new SimulatorControl(simulator).SetDeviceCount(2);
         return simulator;
     }
 
-    private static string RequireSimulator()
-    {
-        if (File.Exists(SimulatorPath)) return SimulatorPath;
-        Assert.SkipWhen(Environment.GetEnvironmentVariable("FLOWCUT_REQUIRE_SIMULATOR") != "1", "there is no GPU and the simulator has not been built");
-        throw new FileNotFoundException($"FLOWCUT_REQUIRE_SIMULATOR=1, but '{SimulatorPath}' does not exist.");
-    }
-
-    private static TestDevice? FindGpu()
-    {
-        if (NativeCuda.System.Probe().IsUsable) return new TestDevice("GPU", NativeCuda.System);
-        return Environment.GetEnvironmentVariable("FLOWCUT_REQUIRE_GPU") == "1" ? throw new InvalidOperationException("FLOWCUT_REQUIRE_GPU=1, but no GPU can be used.") : null;
-    }
+    private static CaseDevice? FindGpu() => TestDevices.FindGpu() is { } cuda ? new CaseDevice("GPU", cuda) : null;
 }

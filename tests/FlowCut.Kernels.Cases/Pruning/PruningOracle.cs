@@ -1,7 +1,7 @@
 using FlowCut.Models.Pruning;
 using FlowCut.Models.Pruning.Reference;
 
-namespace FlowCut.Kernels.Tests.Pruning;
+namespace FlowCut.Kernels.Cases;
 
 /// <summary>
 /// The pruning operations on what attention and values export, in double precision. FlowReference has the formulas from queries

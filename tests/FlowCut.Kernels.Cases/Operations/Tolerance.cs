@@ -1,4 +1,4 @@
-namespace FlowCut.Kernels.Tests.Operations;
+namespace FlowCut.Kernels.Cases;
 
 /// <summary>
 /// What a result may differ from its double-precision oracle: Absolute + (Epsilons·2⁻²³ + half a unit of the type it is stored
@@ -28,7 +28,7 @@ internal sealed record Tolerance(double Absolute, double Epsilons)
     /// <summary>Not-a-number and the infinities must be where the reference has them.</summary>
     public void Check(ReadOnlySpan<double> expected, ReadOnlySpan<float> actual, ElementType type, string what)
     {
-        Assert.Equal(expected.Length, actual.Length);
+        Verify.Equal(expected.Length, actual.Length, $"{what}: the number of entries");
         var relative = Epsilons * Math.ScaleB(1, -23) + (type == ElementType.Float32 ? 0 : 0.5001 * Numbers.Epsilon(type));
         // below the normal numbers of fp16 the steps stay the same
         var absolute = Absolute + (type == ElementType.Float16 ? Math.ScaleB(1, -25) : 0);
@@ -42,6 +42,6 @@ internal sealed record Tolerance(double Absolute, double Epsilons)
             if (share > worst) (worst, worstAt) = (share, i);
         }
 
-        Assert.True(worst <= 1, worstAt < 0 ? what : $"{what}: entry {worstAt} is {actual[worstAt]:R}, expected {expected[worstAt]:R}, {worst:P0} of what is allowed");
+        Verify.True(worst <= 1, worstAt < 0 ? what : $"{what}: entry {worstAt} is {actual[worstAt]:R}, expected {expected[worstAt]:R}, {worst:P0} of what is allowed");
     }
 }

@@ -1,7 +1,6 @@
-using FlowCut.Kernels.Tests.Operations;
 using FlowCut.Kernels.Transformer;
 
-namespace FlowCut.Kernels.Tests.Transformer;
+namespace FlowCut.Kernels.Cases;
 
 /// <summary>What is special about the numbers of a case.</summary>
 internal enum AttentionNumbers
@@ -74,9 +73,9 @@ internal sealed record AttentionCase(string Name, ElementType Type, int[] QueryO
 
     private (float[] Query, float[] Key, float[] Value) Inputs()
     {
-        var q = Operations.Numbers.Stored(Random(1, QueryRows * Heads * HeadSize, Numbers == AttentionNumbers.Underflow ? 30 : 1), Type);
-        var k = Operations.Numbers.Stored(Random(2, KeyRows * KeyValueHeads * HeadSize, 1), Type);
-        var v = Operations.Numbers.Stored(Random(3, KeyRows * KeyValueHeads * HeadSize, 1), Type);
+        var q = Cases.Numbers.Stored(Cases.Numbers.Uniform(1, QueryRows * Heads * HeadSize, Math.Sqrt(3) * (Numbers == AttentionNumbers.Underflow ? 30 : 1)), Type);
+        var k = Cases.Numbers.Stored(Cases.Numbers.Uniform(2, KeyRows * KeyValueHeads * HeadSize, Math.Sqrt(3)), Type);
+        var v = Cases.Numbers.Stored(Cases.Numbers.Uniform(3, KeyRows * KeyValueHeads * HeadSize, Math.Sqrt(3)), Type);
         var columns = Heads * HeadSize;
         switch (Numbers)
         {
@@ -92,13 +91,6 @@ internal sealed record AttentionCase(string Name, ElementType Type, int[] QueryO
         }
 
         return (q, k, v);
-    }
-
-    /// <summary>Uniform with a standard deviation; sums of products of such numbers stay in a range in which fp32 is compared closely.</summary>
-    private static float[] Random(int seed, int count, double deviation)
-    {
-        var random = new Random(seed);
-        return [.. Enumerable.Range(0, count).Select(_ => (float)((random.NextDouble() * 2 - 1) * Math.Sqrt(3) * deviation))];
     }
 
     private (DeviceMatrix, DeviceMatrix, DeviceMatrix) Slices(Workbench bench, float[] q, float[] k, float[] v)

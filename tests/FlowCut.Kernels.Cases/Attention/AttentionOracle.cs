@@ -1,4 +1,4 @@
-namespace FlowCut.Kernels.Tests.Transformer;
+namespace FlowCut.Kernels.Cases;
 
 /// <summary>Attention of one query row of one head by its definition, in double precision.</summary>
 internal static class AttentionOracle

@@ -1,19 +1,33 @@
-namespace FlowCut.Kernels.Tests.Operations;
+namespace FlowCut.Kernels.Cases;
 
 /// <summary>Seeded inputs, and what storing them in 16 bits makes of them.</summary>
 internal static class Numbers
 {
+    /// <summary>Longer inputs repeat: only benchmarks have them, and making them must not take longer than running them.</summary>
+    private const int Distinct = 1_000_003;
+
     /// <summary>Normal numbers with an outlier of 20 deviations in every hundred, as activations have them.</summary>
     public static float[] Normal(int seed, int count, double deviation = 1)
     {
         var random = new Random(seed);
-        var values = new float[count];
-        for (var i = 0; i < count; i++)
+        return Repeat(count, () =>
         {
             var normal = Math.Sqrt(-2 * Math.Log(1 - random.NextDouble())) * Math.Cos(2 * Math.PI * random.NextDouble());
-            values[i] = (float)(normal * deviation * (random.Next(100) == 0 ? 20 : 1));
-        }
+            return (float)(normal * deviation * (random.Next(100) == 0 ? 20 : 1));
+        });
+    }
 
+    /// <summary>Uniform in ± <paramref name="bound"/>, without outliers: a score's rounding grows with its terms.</summary>
+    public static float[] Uniform(int seed, int count, double bound)
+    {
+        var random = new Random(seed);
+        return Repeat(count, () => (float)((random.NextDouble() * 2 - 1) * bound));
+    }
+
+    private static float[] Repeat(int count, Func<float> next)
+    {
+        var values = new float[count];
+        for (var i = 0; i < count; i++) values[i] = i < Distinct ? next() : values[i - Distinct];
         return values;
     }
 

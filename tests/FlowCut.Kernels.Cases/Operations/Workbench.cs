@@ -1,18 +1,18 @@
 using System.Runtime.InteropServices;
 
-namespace FlowCut.Kernels.Tests.Operations;
+namespace FlowCut.Kernels.Cases;
 
 /// <summary>
 /// Device buffers of one run of one case. Each lies between bands of sentinels, which have to be whole at the end; gaps between
 /// strided rows count as bands.
 /// </summary>
-internal sealed class Workbench(TestDevice device) : IDisposable
+internal sealed class Workbench(CaseDevice device) : IDisposable
 {
     private const int Band = 256;
     private const byte Sentinel = 0xa5;
     private readonly List<(DeviceMemory Memory, byte[] Initial, Func<byte[], IEnumerable<(int Start, int Length)>> Inside)> _buffers = [];
 
-    public TestDevice Device { get; } = device;
+    public CaseDevice Device { get; } = device;
 
     public CudaStream Stream => Device.Stream;
 
@@ -87,7 +87,7 @@ internal sealed class Workbench(TestDevice device) : IDisposable
             var masked = (byte[])bytes.Clone();
             foreach (var (start, length) in inside(bytes)) initial.AsSpan(start, length).CopyTo(masked.AsSpan(start));
             var broken = masked.AsSpan().CommonPrefixLength(initial);
-            Assert.True(broken == initial.Length, $"{what}: byte {broken - Band} of buffer {results.Count} was written, it lies outside");
+            Verify.True(broken == initial.Length, $"{what}: byte {broken - Band} of buffer {results.Count} was written, it lies outside");
             results.Add(bytes);
         }
 
