@@ -27,4 +27,19 @@ internal static class OptionList
 
         return budgets;
     }
+
+    /// <summary>Numbers from 1 to a largest one, joined by commas.</summary>
+    /// <exception cref="InputException">Something else stands there.</exception>
+    public static int[] Numbers(string option, string list, int largest)
+    {
+        var parts = Parse(option, list);
+        var numbers = new int[parts.Length];
+        for (var i = 0; i < parts.Length; i++)
+        {
+            if (!int.TryParse(parts[i], NumberStyles.None, CultureInfo.InvariantCulture, out numbers[i]) || numbers[i] < 1 || numbers[i] > largest)
+                throw new InputException($"{option} takes numbers from 1 to {largest}, not '{parts[i]}'");
+        }
+
+        return numbers;
+    }
 }

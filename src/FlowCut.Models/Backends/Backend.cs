@@ -110,6 +110,12 @@ public abstract class Backend : IDisposable
     public virtual int Fastest(string what, params ReadOnlySpan<Action> ways) => 0;
 
     /// <summary>
+    /// The most that is reached here, measured now: products in 10⁹ operations a second, and bytes moved in 10⁹ a second. Null
+    /// where there is no speed to measure.
+    /// </summary>
+    public virtual (double Gflops, double GBs)? MeasureCeilings() => null;
+
+    /// <summary>
     /// Makes everything ready that some work needs (compiled kernels), so that its first run is as fast as the later ones.
     /// <paramref name="rehearsal"/> queues the work on values that mean nothing, and reads none back.
     /// </summary>

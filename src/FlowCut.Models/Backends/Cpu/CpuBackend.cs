@@ -177,6 +177,8 @@ public sealed class CpuBackend : Backend
         _rotary.Run(arguments, positions, CpuView.Of(inverseFrequencies, 1, headSize / 2, nameof(inverseFrequencies)).RowSpan(0));
     }
 
+    public override (double Gflops, double GBs)? MeasureCeilings() => (CpuRoofline.ComputeGflops(), CpuRoofline.BandwidthGBs());
+
     public override DecodeStep AllocateStep() => new CpuDecodeStep();
 
     public override void Embed(Matrix embedding, DecodeStep decodeStep, Tensor y) => Embed(embedding, [CpuDecodeStep.Of(decodeStep).Token], y);

@@ -257,6 +257,10 @@ public sealed class CudaBackend : Backend, IDeviceCounts
 
     public override int Fastest(string what, params ReadOnlySpan<Action> ways) => MeasuredChoice.Fastest(_kernels, what, ways, _stream);
 
+    /// <summary>A simulator has none.</summary>
+    public override (double Gflops, double GBs)? MeasureCeilings() =>
+        ReferenceEquals(_context.Cuda, NativeCuda.System) ? CudaRoofline.Measure(_kernels, _pool, _stream, _activations) : null;
+
     public override void Prepare(Action rehearsal) => KernelSet.Rehearse(rehearsal).Load(_kernels);
 
     public override RepeatedWork Repeat(Action<CancellationToken> work) => new CudaRepeatedWork(_stream, work);
