@@ -1,6 +1,5 @@
 using FlowCut.Kernels.Cases;
 using FlowCut.Kernels.Tests.Operations;
-using FlowCut.Kernels.Transformer;
 
 namespace FlowCut.Kernels.Tests.Transformer;
 

@@ -1,7 +1,6 @@
 using FlowCut.Kernels.Pruning;
 using FlowCut.Kernels.Cases;
 using FlowCut.Kernels.Tests.Operations;
-using FlowCut.Models.Pruning.Reference;
 
 namespace FlowCut.Kernels.Tests.Pruning;
 
