@@ -13,4 +13,7 @@ var goldens = new Command("goldens", "Compute the golden answers in fp32 on the 
 goldens.SetAction(parsed => Session.Run(parsed.GetValue(device)!, session => GoldenRun.Run(session, parsed.GetValue(folder)!, parsed.GetValue(filter))));
 var bench = new Command("bench", "Time the kernels at real sizes.") { device, filter, output, quick };
 bench.SetAction(parsed => Session.Run(parsed.GetValue(device)!, session => BenchRun.Run(session, parsed.GetValue(output)!, parsed.GetValue(quick), parsed.GetValue(filter))));
-return new RootCommand("FlowCut's kernels on a device, without a test framework.") { test, goldens, bench }.Parse(args).Invoke();
+var results = new Argument<string>("folder") { Description = "Holds rows.json and the peers' files; report.md is written there." };
+var report = new Command("report", "Join the rows of ours and of peers.") { results };
+report.SetAction(parsed => KitReport.Run(parsed.GetValue(results)!));
+return new RootCommand("FlowCut's kernels on a device, without a test framework.") { test, goldens, bench, report }.Parse(args).Invoke();

@@ -61,7 +61,8 @@ internal sealed class BenchCommand
             }
         }
 
-        var (compute, bandwidth) = (CpuRoofline.ComputeGflops(), CpuRoofline.BandwidthGBs());
+        // a device's ceilings are measured by its kernel benchmarks; the CPU's would say nothing about it
+        var (compute, bandwidth) = backend is CpuBackend ? (CpuRoofline.ComputeGflops(), CpuRoofline.BandwidthGBs()) : (double.NaN, double.NaN);
         Console.Write(parsed.GetValue(_json) ? ToJson(synthetic ?? folder!, benchmark, rows, compute, bandwidth) : ToTable(synthetic ?? folder!, benchmark, rows, compute, bandwidth));
         return Task.FromResult(ExitStatus.Done);
     }
@@ -110,7 +111,8 @@ internal sealed class BenchCommand
     private static string ToTable(string name, ModelBenchmark benchmark, List<BenchRow> rows, double compute, double bandwidth)
     {
         var text = new StringBuilder();
-        text.Append(CultureInfo.InvariantCulture, $"{name}: weights {benchmark.WeightBytes / 1e9:F2} GB, peak memory {AnswerReport.PeakBytes() / 1e9:F2} GB; ceilings measured in this run: {compute:F0} GFLOP/s, {bandwidth:F1} GB/s\n");
+        text.Append(CultureInfo.InvariantCulture, $"{name}: weights {benchmark.WeightBytes / 1e9:F2} GB, peak memory {AnswerReport.PeakBytes() / 1e9:F2} GB");
+        text.Append(double.IsNaN(compute) ? "\n" : string.Create(CultureInfo.InvariantCulture, $"; ceilings measured in this run: {compute:F0} GFLOP/s, {bandwidth:F1} GB/s\n"));
         if (benchmark.Language is { } language) text.Append(CultureInfo.InvariantCulture, $"prefill: {TextTokens} text tokens, scaled to a whole model; decode: one token through the {language.Layers} layers that are loaded, and the head\n");
         text.Append($"{"",-9}{"visual tokens",14}{"median ms",12}{"p10",10}{"p90",10}{"speed-up",10}{"of ceiling",12}\n");
         foreach (var row in rows)
@@ -132,8 +134,12 @@ internal sealed class BenchCommand
             json.WriteString("model", name);
             json.WriteNumber("weight_bytes", benchmark.WeightBytes);
             json.WriteNumber("peak_bytes", AnswerReport.PeakBytes());
-            json.WriteNumber("ceiling_gflops", compute);
-            json.WriteNumber("ceiling_gb_per_s", bandwidth);
+            if (!double.IsNaN(compute))
+            {
+                json.WriteNumber("ceiling_gflops", compute);
+                json.WriteNumber("ceiling_gb_per_s", bandwidth);
+            }
+
             json.WriteStartArray("rows");
             foreach (var row in rows)
             {
@@ -180,8 +186,8 @@ internal sealed class BenchCommand
             return sorted[(int)Math.Round(q * (sorted.Count - 1), MidpointRounding.AwayFromZero)];
         }
 
-        /// <summary>Share of the machine's compute or bandwidth ceiling; null where the row's work is not counted.</summary>
+        /// <summary>Share of the machine's compute or bandwidth ceiling; null where the row's work is not counted or no ceiling is known.</summary>
         public double? Share(double gflops, double gbs) =>
-            Flops is { } f ? f / Quantile(0.5) / 1e6 / gflops : Bytes is { } b ? b / Quantile(0.5) / 1e6 / gbs : null;
+            double.IsNaN(gflops) ? null : Flops is { } f ? f / Quantile(0.5) / 1e6 / gflops : Bytes is { } b ? b / Quantile(0.5) / 1e6 / gbs : null;
     }
 }
