@@ -32,6 +32,9 @@ if wants tests; then
   step tests 240 bin/flowcut-device test --device "$device" ${cases[@]+"${cases[@]}"}
   step goldens 120 bin/flowcut-device goldens --device "$device" --folder goldens ${answers[@]+"${answers[@]}"}
 fi
+# rows of an earlier run must not pass for this one's
+if wants bench; then rm -f results/rows.json; fi
+if wants peers; then rm -f results/peer-*.json; fi
 if wants bench; then step bench 120 bin/flowcut-device bench --device "$device" --out results/rows.json ${quick[@]+"${quick[@]}"}; fi
 if wants models; then
   if [ "$device" = cuda ]; then
