@@ -33,7 +33,9 @@ usage: ./build.ps1 COMMAND [ARGUMENTS]
   bench     run the benchmarks                           (arguments go to the benchmark program)
   publish   the self-contained flowcut command in artifacts/flowcut/ (arguments go to dotnet publish)
   format    format the sources                           (--verify-no-changes only checks)
-  gpu-test, gpu-kit, pack                                not yet available
+  gpu-test  the tests, on a machine with a GPU           (arguments go to dotnet test)
+  gpu-kit   not on Windows: the kit is for Linux machines
+  pack      not yet available
 '@
 }
 
@@ -92,7 +94,13 @@ try {
             Assert-Sdk
             Invoke-Dotnet format $Solution @Rest
         }
-        { $_ -in 'gpu-test', 'gpu-kit' } { Write-Problem "not yet: $Command comes with the CUDA backend"; exit 2 }
+        'gpu-test' {
+            Assert-Sdk
+            Invoke-Dotnet build $Solution -c Release
+            $env:FLOWCUT_REQUIRE_GPU = '1'
+            Invoke-Dotnet test --solution $Solution -c Release --no-build @Rest
+        }
+        'gpu-kit' { Write-Problem 'the kit is for Linux machines: pack it there, or under WSL'; exit $MissingTool }
         'pack' { Write-Problem 'not yet: there are no packages so far'; exit 2 }
         { $_ -in 'help', '-h', '--help' } { Show-Usage }
         default { Write-Problem ((Show-Usage) -join "`n"); exit 2 }

@@ -21,7 +21,9 @@ usage: ./build.sh COMMAND [ARGUMENTS]
   bench     run the benchmarks                           (arguments go to the benchmark program)
   publish   the self-contained flowcut command in artifacts/flowcut/ (arguments go to dotnet publish)
   format    format the sources                           (--verify-no-changes only checks)
-  gpu-test, gpu-kit, pack                                not yet available
+  gpu-test  the tests, on a machine with a GPU           (arguments go to dotnet test)
+  gpu-kit   pack what a GPU machine without .NET runs in artifacts/gpu-kit.tar.gz
+  pack      not yet available
 END
 }
 
@@ -111,6 +113,35 @@ publish() {
   say "published: artifacts/flowcut/flowcut"
 }
 
+gpu_test() {
+  need_sdk
+  dotnet build "$solution" -c Release
+  export FLOWCUT_REQUIRE_GPU=1
+  dotnet test --solution "$solution" -c Release --no-build "$@"
+}
+
+# what a machine with a GPU and without .NET needs; bench/gpu-kit/run.sh there does the rest
+gpu_kit() {
+  need_sdk
+  local kit=artifacts/gpu-kit limit=$((24 * 1000 * 1000)) size
+  rm -rf "$kit" "$kit.tar.gz"
+  mkdir -p "$kit/bin" "$kit/goldens/traces" "$kit/peers"
+  dotnet publish bench/FlowCut.DeviceRunner -c Release --use-current-runtime -o "$kit/bin"
+  dotnet publish src/FlowCut.Cli -c Release --use-current-runtime -o "$kit/bin" \
+    -p:PublishAot=true -p:PublishSingleFile=false -p:PublishReadyToRun=false
+  # symbols and the simulator stay here: FLOWCUT_SIMULATOR names the latter where it is wanted
+  find "$kit/bin" \( -name '*.dbg' -o -name '*.pdb' -o -name '*.xml' -o -name libflowcut-sim.so \) -delete
+  cp -r samples/llava-1.5-tiny tests/goldens/llava-1.5-mini-renamed "$kit/goldens/"
+  cp -r tests/goldens/traces/llava-1.5-tiny tests/goldens/traces/llava-1.5-mini-renamed "$kit/goldens/traces/"
+  cp bench/gpu-kit/run.sh "$kit/"
+  if compgen -G 'bench/peers/gpu/*.py' >/dev/null; then cp bench/peers/gpu/*.py "$kit/peers/"; fi
+  git rev-parse HEAD >"$kit/commit"
+  tar -C artifacts -czf "$kit.tar.gz" gpu-kit
+  size=$(wc -c <"$kit.tar.gz")
+  say "packed: $kit.tar.gz, $size bytes"
+  if [ "$size" -gt "$limit" ]; then say "the kit is larger than $limit bytes"; exit 1; fi
+}
+
 format() {
   need_sdk
   dotnet format "$solution" "$@"
@@ -125,7 +156,8 @@ case "$command" in
   bench) bench "$@" ;;
   publish) publish "$@" ;;
   format) format "$@" ;;
-  gpu-test | gpu-kit) say "not yet: $command comes with the CUDA backend"; exit 2 ;;
+  gpu-test) gpu_test "$@" ;;
+  gpu-kit) gpu_kit ;;
   pack) say "not yet: there are no packages so far"; exit 2 ;;
   help | -h | --help) usage ;;
   *) usage >&2; exit 2 ;;

@@ -1,72 +1,22 @@
-using System.Runtime.InteropServices;
+using FlowCut.Models.Cases;
 using FlowCut.Models.Checkpoints;
 using Xunit;
 
 namespace FlowCut.Testing;
 
-/// <summary>
-/// Compares a trace with a golden file, tensor by tensor, with the tolerances that the goldens' README recommends:
-/// |difference| ≤ tolerance × largest |value| of the reference tensor. Integers and bytes are equal or wrong.
-/// </summary>
+/// <summary>A trace against a golden file, as an assertion.</summary>
 public static class TensorComparison
 {
     /// <summary>Every tensor of the golden file; <paramref name="rename"/> maps its name to the trace's, null leaves it out.</summary>
     /// <param name="golden">The reference.</param>
     /// <param name="trace">What is compared with it.</param>
     /// <param name="rename">Null: names are the same.</param>
-    /// <param name="tolerance">By the golden's name, of the largest value (an entropy ratio as it is); null: what is recommended for fp32.</param>
+    /// <param name="tolerance">By the golden's name; null: what is recommended for fp32.</param>
     public static void AssertMatches(
         Checkpoint golden, IReadOnlyDictionary<string, TensorData> trace, Func<string, string?>? rename = null, Func<string, double>? tolerance = null)
     {
-        var failures = new List<string>();
-        var compared = 0;
-        foreach (var name in golden.Names.Order(StringComparer.Ordinal))
-        {
-            var traceName = rename is null ? name : rename(name);
-            if (traceName is null) continue;
-            compared++;
-            if (!trace.TryGetValue(traceName, out var actual)) failures.Add($"{traceName}: not in the trace");
-            else if (Compare(name, golden.Get(name), actual, (tolerance ?? Tolerance)(name)) is { } failure) failures.Add(failure);
-        }
-
+        var (differences, compared) = TensorDifferences.Find(golden, trace, rename, tolerance);
         Assert.NotEqual(0, compared);
-        Assert.True(failures.Count == 0, $"{failures.Count} of {compared} tensors differ:\n" + string.Join('\n', failures.Take(20)));
-    }
-
-    private static string? Compare(string name, StoredTensor expected, TensorData actual, double tolerance)
-    {
-        if (expected.Type != actual.Type) return $"{name}: {actual.Type}, expected {expected.Type}";
-        if (expected.Type != StoredType.Float32)
-            return expected.Shape.AsSpan().SequenceEqual(actual.Shape) && expected.Bytes.SequenceEqual(actual.Bytes.Span) ? null : $"{name}: differs (must be identical)";
-
-        // the head of the Hugging Face layouts has padding rows, which the reference traces leave out
-        var columns = (int)actual.Shape[^1];
-        var goldenColumns = (int)expected.Shape[^1];
-        if (expected.ElementCount / goldenColumns != actual.Bytes.Length / sizeof(float) / columns || columns < goldenColumns || (columns > goldenColumns && !name.Contains("logits", StringComparison.Ordinal)))
-            return $"{name}: [{string.Join(", ", actual.Shape)}], expected [{string.Join(", ", expected.Shape)}]";
-        var reference = new float[expected.ElementCount];
-        expected.ReadSingles(reference);
-        var values = MemoryMarshal.Cast<byte, float>(actual.Bytes.Span);
-        var allowed = tolerance * (name.EndsWith("entropy_ratio", StringComparison.Ordinal) ? 1 : reference.Max(Math.Abs));
-        double worst = 0;
-        var at = 0;
-        for (var i = 0; i < reference.Length; i++)
-        {
-            var difference = Math.Abs((double)values[i / goldenColumns * columns + i % goldenColumns] - reference[i]);
-            if (!(difference > worst) && !double.IsNaN(difference)) continue;
-            (worst, at) = (difference, i);
-            if (double.IsNaN(difference)) break;
-        }
-
-        return worst <= allowed
-            ? null
-            : $"{name}[{at}]: {values[at / goldenColumns * columns + at % goldenColumns]:G9}, expected {reference[at]:G9}: {(allowed == 0 ? double.PositiveInfinity : worst / allowed):P0} of the allowed error";
-    }
-
-    private static double Tolerance(string name)
-    {
-        if (name.EndsWith("pixel_values", StringComparison.Ordinal)) return 0;
-        if (name.EndsWith("cls_attention", StringComparison.Ordinal) || name.EndsWith("semantic", StringComparison.Ordinal)) return 5e-5;
-        return name.EndsWith("entropy_ratio", StringComparison.Ordinal) ? 1e-5 : 2e-5;
+        Assert.True(differences.Count == 0, $"{differences.Count} of {compared} tensors differ:\n" + string.Join('\n', differences.Take(20)));
     }
 }

@@ -1,70 +1,36 @@
-using System.Text;
-using System.Text.Json;
 using FlowCut.Models.Backends;
+using FlowCut.Models.Cases;
 using FlowCut.Models.Checkpoints;
-using FlowCut.Models.Families;
-using FlowCut.Models.Generation;
 using FlowCut.Models.Imaging;
 using FlowCut.Models.Pruning;
 using FlowCut.Models.Tracing;
-using FlowCut.Testing;
 using static FlowCut.Testing.Goldens;
 
 namespace FlowCut.Models.Tests.Parity;
 
-/// <summary>One golden case of LLaVA-1.5: an answer on any backend against the recorded trace.</summary>
+/// <summary>One golden case of LLaVA-1.5, as an assertion.</summary>
 internal static class LlavaCase
 {
     /// <summary>Every tensor of the trace within its tolerance, indices and ids identical. The CPU's backend where none is given.</summary>
     public static async Task Check(string modelFolder, string traceFolder, string name, Backend? backend = null)
     {
-        using var golden = OpenGolden(traceFolder, name);
-        var trace = await Answer(modelFolder, traceFolder, name, backend);
-        TensorComparison.AssertMatches(golden, trace.Tensors);
+        var (differences, compared) = await LlavaAnswer.Compare(modelFolder, Traces(traceFolder, name), name, backend, TestContext.Current.CancellationToken);
+        Assert.NotEqual(0, compared);
+        Assert.True(differences.Count == 0, $"{differences.Count} of {compared} tensors differ:\n" + string.Join('\n', differences.Take(20)));
     }
 
     /// <summary>The recorded tensors of a case.</summary>
     public static Checkpoint OpenGolden(string traceFolder, string name) => Checkpoint.Open(Require($"traces/{traceFolder}/{name}.safetensors"));
 
     /// <summary>The released FlowCut with the case's target; null where the case is unpruned.</summary>
-    public static FlowCutOptions? Pruning(string traceFolder, string name)
-    {
-        using var json = OpenFacts(traceFolder, name);
-        var target = json.RootElement.GetProperty("target");
-        return target.ValueKind == JsonValueKind.Null ? null : FlowCutOptions.Released(target.GetInt32());
-    }
+    public static FlowCutOptions? Pruning(string traceFolder, string name) => LlavaAnswer.Pruning(Traces(traceFolder, name), name);
 
-    /// <summary>Answers as the case was answered; the text is that of the tokens.</summary>
-    public static async Task<Trace> Answer(string modelFolder, string traceFolder, string name, Backend? backend = null)
-    {
-        using var json = OpenFacts(traceFolder, name);
-        using var model = VisionLanguageModel.Load(modelFolder, new LoadOptions { Backend = backend });
-        var trace = new Trace();
-        var answer = model.GenerateAsync(
-            [new ChatTurn(json.RootElement.GetProperty("prompt").GetString()!)],
-            [Resized($"traces/{traceFolder}/{name[..name.LastIndexOf('-')]}-full.safetensors")],
-            new GenerationOptions
-            {
-                RawPrompt = true,
-                IgnoreEndTokens = true,
-                MaxTokens = json.RootElement.GetProperty("steps").GetInt32(),
-                Pruning = Pruning(traceFolder, name) is { } options ? new FlowCutStrategy(options) : null,
-                Trace = trace,
-            });
-        var text = new StringBuilder();
-        await foreach (var piece in answer.WithCancellation(TestContext.Current.CancellationToken)) text.Append(piece.Text);
-        Assert.Equal(model.Tokenizer.Decode([.. answer.Tokens], skipSpecial: true), text.ToString());
-        return trace;
-    }
+    /// <summary>Answers as the case was answered.</summary>
+    public static Task<Trace> Answer(string modelFolder, string traceFolder, string name, Backend? backend = null) =>
+        LlavaAnswer.Run(modelFolder, Traces(traceFolder, name), name, backend, TestContext.Current.CancellationToken);
 
-    /// <summary>A picture that is already as large as the encoder wants it: preparing it again changes nothing.</summary>
-    public static RgbImage Resized(string file)
-    {
-        using var golden = Checkpoint.Open(Require(file));
-        var tensor = golden.Get("vision.resized");
-        return new RgbImage((int)tensor.Shape[1], (int)tensor.Shape[0], tensor.Bytes.ToArray());
-    }
+    /// <summary>A picture that is already as large as the encoder wants it.</summary>
+    public static RgbImage Resized(string file) => LlavaAnswer.Resized(Require(file));
 
-    private static JsonDocument OpenFacts(string traceFolder, string name) =>
-        JsonDocument.Parse(File.ReadAllBytes(Require($"traces/{traceFolder}/{name}.json")));
+    private static string Traces(string traceFolder, string name) => Path.GetDirectoryName(Require($"traces/{traceFolder}/{name}.json"))!;
 }
