@@ -132,6 +132,7 @@ gpu_kit() {
   # symbols and the simulator stay here: FLOWCUT_SIMULATOR names the latter where it is wanted
   find "$kit/bin" \( -name '*.dbg' -o -name '*.pdb' -o -name '*.xml' -o -name libflowcut-sim.so \) -delete
   cp -r samples/llava-1.5-tiny tests/goldens/llava-1.5-mini-renamed "$kit/goldens/"
+  cp tests/goldens/flow-unit.json tests/goldens/flow-unit.safetensors "$kit/goldens/"
   cp -r tests/goldens/traces/llava-1.5-tiny tests/goldens/traces/llava-1.5-mini-renamed "$kit/goldens/traces/"
   cp bench/gpu-kit/run.sh "$kit/"
   if compgen -G 'bench/peers/gpu/*.py' >/dev/null; then cp bench/peers/gpu/*.py "$kit/peers/"; fi

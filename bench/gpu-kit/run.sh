@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # run.sh [all|tests|bench|models|peers]: runs the kit on this machine; results/report.md says what came out.
 # FLOWCUT_KIT_DEVICE=sim runs it on the simulator that FLOWCUT_SIMULATOR names: it proves that the kit works and times nothing.
+# Parts for machines that end a command after ten minutes: tests (and goldens), bench, models, peers; results/ keeps what earlier parts left.
 # A step that fails does not stop the others. Exit status: 0 all done, 1 a step failed, 2 an unknown part.
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
@@ -23,38 +24,45 @@ step() {
 
 wants() { [ "$part" = all ] || [ "$part" = "$1" ]; }
 
-# the simulator takes minutes for all cases and answers: there a part of them shows that they run
-if [ "$device" = sim ]; then cases=(--filter norms) answers=(--filter t8) quick=(--quick); else cases=() answers=() quick=(); fi
+# a simulator has no speed: small sizes show that the benchmarks run
+if [ "$device" = sim ]; then quick=(--quick); else quick=(); fi
+
+# what flowcut bench prints as JSON goes to results/models.json, its messages to the log
+models() { bin/flowcut bench "$@" --device "$device" --json >results/models.json; }
+export -f models
+export device
 
 printf 'commit %s, %s\n' "$(cat commit)" "$(date -u +%Y-%m-%dT%H:%MZ)" | tee -a results/steps.txt
 step doctor 30 bin/flowcut doctor
 if wants tests; then
-  step tests 240 bin/flowcut-device test --device "$device" ${cases[@]+"${cases[@]}"}
-  step goldens 120 bin/flowcut-device goldens --device "$device" --folder goldens ${answers[@]+"${answers[@]}"}
+  step tests 300 bin/flowcut-device test --device "$device"
+  step goldens 300 bin/flowcut-device goldens --device "$device" --folder goldens
 fi
 # rows of an earlier run must not pass for this one's
 if wants bench; then rm -f results/rows.json; fi
 if wants peers; then rm -f results/peer-*.json; fi
 if wants bench; then step bench 120 bin/flowcut-device bench --device "$device" --out results/rows.json ${quick[@]+"${quick[@]}"}; fi
 if wants models; then
+  rm -f results/models.json
   if [ "$device" = cuda ]; then
-    step models 120 bin/flowcut bench --synthetic llava-1.5-7b --device cuda --keep 192,128,64 --json
+    # all layers, no scaling; the further prompts are LLaVA-NeXT's 2880 visual tokens, whole and kept to 640, 320 and 160
+    step models 300 bash -c 'models --synthetic llava-1.5-7b --layers 32 --keep 192,128,64 --text-tokens 60 --prompts 2940,700,380,220'
   else
-    echo 'models: skipped, the real sizes are too large for the simulator' | tee -a results/steps.txt
+    step models 300 bash -c 'models --model goldens/llava-1.5-tiny --keep 32,16 --text-tokens 10 --prompts 100 --rounds 1'
   fi
 fi
 if wants peers; then
-  for script in peers/*.py; do
-    name=$(basename "$script" .py)
-    if [ ! -f "$script" ]; then
-      echo 'peers: skipped, the kit holds none' | tee -a results/steps.txt
-    elif ! python3 -c 'import torch' 2>/dev/null; then
-      echo "peer $name: skipped, python3 has no torch" | tee -a results/steps.txt
-    elif [ "$device" = cuda ]; then
-      step "peer-$name" 120 python3 "$script" --out "results/peer-$name.json"
-    else
-      step "peer-$name" 120 python3 "$script" --out "results/peer-$name.json" --quick --device cpu
-    fi
+  if [ "$device" = cuda ]; then arguments=(); else arguments=(--quick --device cpu); fi
+  if ! python3 -c 'import torch, numpy' 2>/dev/null; then
+    echo 'peers: skipped, python3 has no torch or no numpy' | tee -a results/steps.txt
+    names=()
+  else
+    # first of all the peer has to compute the right thing
+    step peer-check 60 python3 peers/flow_step.py --check goldens
+    names=(attention flow_step llava)
+  fi
+  for name in ${names[@]+"${names[@]}"}; do
+    step "peer-$name" 180 python3 "peers/$name.py" --out "results/peer-$name.json" ${arguments[@]+"${arguments[@]}"}
   done
 fi
 bin/flowcut-device report results || failed=1

@@ -21,4 +21,32 @@ public class KitReportTests
             ],
             lines);
     }
+
+    [Fact]
+    public void A_models_times_get_the_names_that_peers_use()
+    {
+        const string bench = """
+            {"model":"llava-1.5-7b","device":"cuda:0","simulated":false,"text_tokens":60,"rows":[
+            {"part":"vision","visual_tokens":576,"median_ms":1.5,"p10_ms":1.4,"p90_ms":1.7},
+            {"part":"vision","visual_tokens":64,"median_ms":1.0,"p10_ms":0.9,"p90_ms":1.1},
+            {"part":"prefill","visual_tokens":64,"median_ms":6,"p10_ms":6,"p90_ms":6,"of_ceiling":0.5},
+            {"part":"decode","visual_tokens":576,"median_ms":5,"p10_ms":5,"p90_ms":5},
+            {"part":"prompt","visual_tokens":2940,"median_ms":50,"p10_ms":50,"p90_ms":50}]}
+            """;
+        var lines = KitReport.Text([ModelRows.Convert(bench)], []).Split('\n').Where(line => line.Contains("flowcut |", StringComparison.Ordinal));
+        Assert.Equal(
+            [
+                "| vision clip-l-336 unpruned f16 | flowcut | 1500.0 |  |", "| vision clip-l-336 keep 64 f16 | flowcut | 1000.0 |  |",
+                "| prefill llava-1.5-7b 64 visual + 60 text f16 | flowcut | 6000.0 |  |", "| decode llava-1.5-7b f16 | flowcut | 5000.0 |  |",
+                "| prefill llava-next-7b 2880 visual + 60 text f16 | flowcut | 50000.0 |  |",
+            ],
+            lines);
+    }
+
+    [Fact]
+    public void What_exporting_a_row_costs_is_said()
+    {
+        const string rows = """{"peer":"flowcut","device":"D","rows":[{"name":"x","variant":"flowcut","median_us":10},{"name":"x + row","variant":"flowcut","median_us":10.4}],"skipped":[]}""";
+        Assert.Contains("- exporting a row costs x 4.0 %", KitReport.Text([rows], []));
+    }
 }
