@@ -40,7 +40,10 @@ internal static class KitReport
             text.Append(CultureInfo.InvariantCulture, $"- {peer} on {root.GetProperty("device").GetString()}{versions}\n");
             rows.AddRange(root.GetProperty("rows").EnumerateArray().Select(row => Read(peer, row)));
             foreach (var skipped in root.GetProperty("skipped").EnumerateArray())
-                text.Append(CultureInfo.InvariantCulture, $"- {peer}: {skipped.GetProperty("name").GetString()} was skipped: {skipped.GetProperty("reason").GetString()}\n");
+            {
+                var variant = skipped.TryGetProperty("variant", out var which) ? $" ({which.GetString()})" : "";
+                text.Append(CultureInfo.InvariantCulture, $"- {peer}: {skipped.GetProperty("name").GetString()}{variant} was skipped: {skipped.GetProperty("reason").GetString()}\n");
+            }
         }
 
         AppendRowCosts(text, rows);

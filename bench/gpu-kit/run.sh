@@ -58,7 +58,7 @@ if wants peers; then
     names=()
   else
     # first of all the peer has to compute the right thing
-    step peer-check 60 python3 peers/flow_step.py --check goldens
+    step peer-check 60 python3 peers/flow_step.py --check goldens ${arguments[@]+"${arguments[@]}"}
     names=(attention flow_step llava)
   fi
   for name in ${names[@]+"${names[@]}"}; do

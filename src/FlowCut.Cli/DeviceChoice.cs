@@ -89,10 +89,12 @@ internal sealed class DeviceChoice
 
     private static NativeCuda FindSimulator()
     {
-        const string name = "libflowcut-sim.so";
+        const string variable = "FLOWCUT_SIMULATOR", name = "libflowcut-sim.so";
+        if (Environment.GetEnvironmentVariable(variable) is { Length: > 0 } named)
+            return File.Exists(named) ? NativeCuda.Simulator(Path.GetFullPath(named)) : throw new DeviceNotAvailableException($"the device sim is not available: {variable} names '{named}', which does not exist");
         var path = Path.Combine(AppContext.BaseDirectory, name);
         return File.Exists(path)
             ? NativeCuda.Simulator(path)
-            : throw new DeviceNotAvailableException($"the device sim is not available: there is no {name} beside the command ({AppContext.BaseDirectory}); './build.sh simulator' builds it on Linux, --device cpu works without");
+            : throw new DeviceNotAvailableException($"the device sim is not available: there is no {name} beside the command ({AppContext.BaseDirectory}), and {variable} names none; './build.sh simulator' builds it on Linux, --device cpu works without");
     }
 }

@@ -1,6 +1,6 @@
 using System.Text.Json;
-using FlowCut.Kernels.Pruning;
 using FlowCut.Kernels.Cases;
+using FlowCut.Kernels.Pruning;
 using FlowCut.Kernels.Tests.Operations;
 using FlowCut.Models.Checkpoints;
 using FlowCut.Testing;

@@ -1,5 +1,5 @@
-using FlowCut.Kernels.Pruning;
 using FlowCut.Kernels.Cases;
+using FlowCut.Kernels.Pruning;
 using FlowCut.Kernels.Tests.Operations;
 
 namespace FlowCut.Kernels.Tests.Pruning;
