@@ -136,7 +136,7 @@ gpu_kit() {
   cp -r tests/goldens/traces/llava-1.5-tiny tests/goldens/traces/llava-1.5-mini-renamed "$kit/goldens/traces/"
   cp bench/gpu-kit/run.sh "$kit/"
   if compgen -G 'bench/peers/gpu/*.py' >/dev/null; then cp bench/peers/gpu/*.py "$kit/peers/"; fi
-  git rev-parse HEAD >"$kit/commit"
+  git describe --always --dirty --abbrev=40 >"$kit/commit"
   tar -C artifacts -czf "$kit.tar.gz" gpu-kit
   size=$(wc -c <"$kit.tar.gz")
   say "packed: $kit.tar.gz, $size bytes"

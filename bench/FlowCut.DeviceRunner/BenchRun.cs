@@ -13,8 +13,9 @@ internal static class BenchRun
         var device = session.Device;
         using var timer = new DeviceTimer(device);
         var roofline = device.IsSimulator ? null : DeviceRoofline.Measure(device, timer);
-        using var stream = File.Create(file);
+        using var stream = new MemoryStream();
         using var json = new Utf8JsonWriter(stream, new JsonWriterOptions { Indented = true });
+        var failed = new List<(string Name, string Reason)>();
         json.WriteStartObject();
         json.WriteString("peer", "flowcut");
         json.WriteString("device", device.Kernels.Device.Name);
@@ -30,14 +31,34 @@ internal static class BenchRun
         {
             if (filter is not null && !row.Name.Contains(filter, StringComparison.Ordinal)) continue;
             rows++;
-            Write(json, row, device, timer, roofline, quick);
+            try
+            {
+                Write(json, row, device, timer, roofline, quick);
+            }
+            catch (Exception e)
+            {
+                Console.WriteLine($"FAILED {row.Name}: {e.Message}");
+                failed.Add((row.Name, e.Message));
+            }
         }
 
         json.WriteEndArray();
         json.WriteStartArray("skipped");
+        foreach (var (name, reason) in failed)
+        {
+            json.WriteStartObject();
+            json.WriteString("name", name);
+            json.WriteString("reason", reason);
+            json.WriteEndObject();
+        }
+
         json.WriteEndArray();
         json.WriteEndObject();
-        return rows > 0 ? 0 : throw new ArgumentException($"no row has '{filter}' in its name");
+        json.Flush();
+        // whole or not at all: a report must not stumble over half a file
+        File.WriteAllBytes(file + ".part", stream.ToArray());
+        File.Move(file + ".part", file, overwrite: true);
+        return rows > 0 ? failed.Count == 0 ? 0 : 1 : throw new ArgumentException($"no row has '{filter}' in its name");
     }
 
     private static void Write(Utf8JsonWriter json, BenchmarkCase row, CaseDevice device, DeviceTimer timer, DeviceRoofline? roofline, bool quick)

@@ -10,16 +10,28 @@ internal static class KitReport
     private sealed record Row(string Peer, string Name, string Variant, double? Median, string? Note);
 
     /// <summary>Writes report.md, and results.json with everything that it was made of.</summary>
-    /// <param name="folder">Holds rows.json, peer files peer-*.json, models.json of flowcut bench, and steps.txt with a line for each step.</param>
+    /// <param name="folder">Holds rows.json, peer files peer-*.json, models.json of flowcut bench, and steps-PART.txt with a line for each step.</param>
     public static int Run(string folder)
     {
         string[] rows = [.. Directory.GetFiles(folder, "rows.json"), .. Directory.GetFiles(folder, "peer-*.json").Order(StringComparer.Ordinal)];
-        var files = rows.Select(File.ReadAllText).ToList();
-        var models = Path.Combine(folder, "models.json");
-        // a step that failed leaves an empty file
-        if (File.Exists(models) && new FileInfo(models).Length > 0) files.Insert(0, ModelRows.Convert(File.ReadAllText(models)));
-        var steps = Path.Combine(folder, "steps.txt");
-        string[] lines = File.Exists(steps) ? File.ReadAllLines(steps) : [];
+        var lines = Directory.GetFiles(folder, "steps-*.txt").Order(StringComparer.Ordinal).SelectMany(File.ReadAllLines).ToList();
+        var files = new List<string>();
+        foreach (var file in (string[])[.. Directory.GetFiles(folder, "models.json"), .. rows])
+        {
+            try
+            {
+                var text = File.ReadAllText(file);
+                if (Path.GetFileName(file) == "models.json") text = ModelRows.Convert(text);
+                using var whole = JsonDocument.Parse(text);
+                files.Add(text);
+            }
+            catch (JsonException e)
+            {
+                // of a step that was cut off: the others are worth reading all the same
+                lines.Add($"{Path.GetFileName(file)} is not whole: {e.Message}");
+            }
+        }
+
         File.WriteAllText(Path.Combine(folder, "report.md"), Text(files, lines));
         File.WriteAllText(Path.Combine(folder, "results.json"), Joined(files, lines));
         return 0;

@@ -15,9 +15,10 @@ internal sealed class Session(NativeCuda cuda, string name)
 
     public static int Run(string device, Func<Session, int> work)
     {
+        Session session;
         try
         {
-            return work(Open(device));
+            session = Open(device);
         }
         catch (Exception e) when (e is CudaNotAvailableException or DeviceNotSupportedException or FileNotFoundException)
         {
@@ -28,6 +29,16 @@ internal sealed class Session(NativeCuda cuda, string name)
         {
             Console.Error.WriteLine($"flowcut-device: {e.Message}");
             return 2;
+        }
+
+        try
+        {
+            return work(session);
+        }
+        catch (Exception e)
+        {
+            Console.Error.WriteLine($"flowcut-device: {e.Message}");
+            return e is ArgumentException ? 2 : 1;
         }
     }
 

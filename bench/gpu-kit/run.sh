@@ -9,7 +9,10 @@ cd "$(dirname "${BASH_SOURCE[0]}")"
 part=${1:-all} device=${FLOWCUT_KIT_DEVICE:-cuda} failed=0
 case "$part" in all | tests | bench | models | peers) ;; *) echo "run.sh takes all, tests, bench, models or peers, not '$part'" >&2; exit 2 ;; esac
 mkdir -p results
-: >results/steps.txt
+# every part keeps its own steps: a part that failed must not vanish behind the next one
+if [ "$part" = all ]; then rm -f results/steps-*.txt; fi
+steps=results/steps-$part.txt
+: >"$steps"
 if [ "$device" = cuda ]; then export FLOWCUT_REQUIRE_GPU=1; fi
 
 # step NAME SECONDS COMMAND...: with a time limit, its output kept in results/NAME.log
@@ -18,7 +21,7 @@ step() {
   shift 2
   timeout "$limit" "$@" >"results/$name.log" 2>&1 || status=$?
   if [ "$status" -ne 0 ]; then failed=1; fi
-  echo "$name: exit status $status, $((SECONDS - start)) s" | tee -a results/steps.txt
+  echo "$name: exit status $status, $((SECONDS - start)) s" | tee -a "$steps"
   tail -n 3 "results/$name.log"
 }
 
@@ -32,11 +35,11 @@ models() { bin/flowcut bench "$@" --device "$device" --json >results/models.json
 export -f models
 export device
 
-printf 'commit %s, %s\n' "$(cat commit)" "$(date -u +%Y-%m-%dT%H:%MZ)" | tee -a results/steps.txt
+printf 'commit %s, %s\n' "$(cat commit)" "$(date -u +%Y-%m-%dT%H:%MZ)" | tee -a "$steps"
 step doctor 30 bin/flowcut doctor
 if wants tests; then
-  step tests 300 bin/flowcut-device test --device "$device"
-  step goldens 300 bin/flowcut-device goldens --device "$device" --folder goldens
+  step tests 240 bin/flowcut-device test --device "$device"
+  step goldens 240 bin/flowcut-device goldens --device "$device" --folder goldens
 fi
 # rows of an earlier run must not pass for this one's
 if wants bench; then rm -f results/rows.json; fi
@@ -54,7 +57,7 @@ fi
 if wants peers; then
   if [ "$device" = cuda ]; then arguments=(); else arguments=(--quick --device cpu); fi
   if ! python3 -c 'import torch, numpy' 2>/dev/null; then
-    echo 'peers: skipped, python3 has no torch or no numpy' | tee -a results/steps.txt
+    echo 'peers: skipped, python3 has no torch or no numpy' | tee -a "$steps"
     names=()
   else
     # first of all the peer has to compute the right thing
@@ -62,7 +65,7 @@ if wants peers; then
     names=(attention flow_step llava)
   fi
   for name in ${names[@]+"${names[@]}"}; do
-    step "peer-$name" 180 python3 "peers/$name.py" --out "results/peer-$name.json" ${arguments[@]+"${arguments[@]}"}
+    step "peer-$name" 150 python3 "peers/$name.py" --out "results/peer-$name.json" ${arguments[@]+"${arguments[@]}"}
   done
 fi
 bin/flowcut-device report results || failed=1

@@ -1,3 +1,4 @@
+using FlowCut.Interop;
 using FlowCut.Kernels;
 using FlowCut.Models.Backends;
 using FlowCut.Models.Backends.Cpu;
@@ -180,7 +181,7 @@ public sealed class VisionLanguageModel : IDisposable
         {
             backend.Prepare(family.Rehearse);
         }
-        catch (DeviceOutOfMemoryException)
+        catch (Exception e) when (e is DeviceOutOfMemoryException or CudaException { Result: CudaResult.OutOfMemory })
         {
             // no room for an unpruned picture need not hinder a pruned one; kernels are then made ready at their first use
         }

@@ -7,6 +7,7 @@ using FlowCut.Models.Generation;
 using FlowCut.Models.Imaging;
 using FlowCut.Models.Pruning;
 using FlowCut.Models.Tracing;
+using FlowCut.Models.Vision;
 
 namespace FlowCut.Models.Cases;
 
@@ -26,6 +27,39 @@ public static class LlavaAnswer
         using var golden = Checkpoint.Open(Path.Combine(traces, name + ".safetensors"));
         var trace = await Run(modelFolder, traces, name, backend, cancellation);
         return TensorDifferences.Find(golden, trace.Tensors);
+    }
+
+    /// <summary>
+    /// The encoder as one recorded piece of work (<see cref="EncoderWork.Recorded"/>): queued, recorded and repeated, with prompts of
+    /// other lengths in between, its kept patches and projected tokens are the trace's each time.
+    /// </summary>
+    /// <param name="modelFolder">The checkpoint.</param>
+    /// <param name="traces">Folder of the traces of this model.</param>
+    /// <param name="name">Of the case.</param>
+    /// <param name="backend">Not owned.</param>
+    /// <returns>What differs, one line each.</returns>
+    public static IReadOnlyList<string> CompareRecorded(string modelFolder, string traces, string name, Backend backend)
+    {
+        using var golden = Checkpoint.Open(Path.Combine(traces, name + ".safetensors"));
+        using var model = VisionLanguageModel.Load(modelFolder, new LoadOptions { Backend = backend, EncoderWork = EncoderWork.Recorded });
+        var picture = model.Prepare(Resized(Path.Combine(traces, name[..name.LastIndexOf('-')] + "-full.safetensors")));
+        var tokens = golden.Get("projector.output");
+        var expected = new float[tokens.ElementCount];
+        tokens.ReadSingles(expected);
+        var allowed = TensorDifferences.Tolerance("projector.output") * expected.Max(Math.Abs);
+        var differences = new List<string>();
+        for (var repetition = 0; repetition < 3; repetition++)
+        {
+            var strategy = Pruning(traces, name) is { } options ? new FlowCutStrategy(options) : null;
+            using var encoded = model.Encode([picture], strategy)[0];
+            var actual = new float[encoded.Tokens.Rows * encoded.Tokens.Columns];
+            backend.Download(encoded.Tokens, actual);
+            if (actual.Length != expected.Length) differences.Add($"repetition {repetition}: {encoded.Tokens.Rows} tokens, expected {tokens.Shape[0]}");
+            else if (actual.Zip(expected, (a, b) => Math.Abs((double)a - b)).Max() is var worst && !(worst <= allowed)) differences.Add($"repetition {repetition}: projector.output differs by {worst:G3}, {allowed:G3} are allowed");
+            model.Prefill(new PromptTokens([.. Enumerable.Range(1, 20 + 70 * repetition)]), [], 1).Dispose();
+        }
+
+        return differences;
     }
 
     /// <summary>Answers as the case was answered.</summary>

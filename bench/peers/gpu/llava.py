@@ -3,7 +3,7 @@
 vision: CLIP-L/14-336 up to the layer that LLaVA reads, and the projector. Unpruned: transformers' tower; pruned:
 clip_flowcut.py, FlowCut as published, with the schedule `profile` (random weights would prune almost nothing otherwise).
 prefill: Llama-2-7B from embeddings to the logits of the last token, its KV cache included; LLaVA-NeXT has the same sizes.
-decode: one token after 700 cached ones, to its argmax. transformers 4.40 to 5; what a version lacks is skipped by name.
+decode: one token after 636 cached ones, to its argmax. transformers 4.40 to 5; what a version lacks is skipped by name.
 """
 import contextlib
 import functools
@@ -19,7 +19,7 @@ transformers = timing.optional("transformers")
 KEEPS = (192, 128, 64)
 TEXT = 60
 PREFILLS = {"llava-1.5-7b": (576, 192, 128, 64), "llava-next-7b": (2880, 640, 320, 160)}
-CACHED, CACHE_ROOM = 700, 128  # room for the tokens of warm-up and rounds: caches of transformers 5 count on by themselves
+CACHED, CACHE_ROOM = 636, 128  # room for the tokens of warm-up and rounds: caches of transformers 5 count on by themselves
 HIDDEN = 4096
 
 

@@ -48,6 +48,8 @@ internal sealed class BenchCommand
         var text = parsed.GetValue(_text);
         if (text < 1) throw new InputException($"--text-tokens is 1 or more, not {text}");
         using var backend = DeviceChoice.Parse(parsed.GetValue(_device)!, "auto").Open(StoredType.Float16);
+        // first of all: it takes memory of its own for a moment
+        var ceilings = backend.MeasureCeilings();
         using var benchmark = folder is not null
             ? ModelBenchmark.Open(folder, parsed.GetValue(_tower), backend)
             : ModelBenchmark.Synthetic(synthetic!, parsed.GetValue(_layers), backend);
@@ -69,7 +71,7 @@ internal sealed class BenchCommand
             }
         }
 
-        var run = new BenchRun(synthetic ?? folder!, backend, text, (backend as CudaBackend)?.PeakBytes ?? AnswerReport.PeakBytes(), backend.MeasureCeilings());
+        var run = new BenchRun(synthetic ?? folder!, backend, text, (backend as CudaBackend)?.PeakBytes ?? AnswerReport.PeakBytes(), ceilings);
         Console.Write(parsed.GetValue(_json) ? ToJson(run, benchmark, rows) : ToTable(run, benchmark, rows));
         return Task.FromResult(ExitStatus.Done);
     }

@@ -1,3 +1,4 @@
+using System.Runtime.ExceptionServices;
 using FlowCut.Interop;
 using FlowCut.Kernels.Compilation;
 
@@ -46,11 +47,13 @@ public sealed class KernelSet
     }
 
     /// <summary>Compiles or finds, and loads, all kernels, in parallel; those that are loaded already cost nothing.</summary>
-    /// <exception cref="AggregateException">Some could not be compiled or loaded; the others are ready.</exception>
+    /// <exception cref="KernelCompilationException">NVRTC refuses a source.</exception>
+    /// <exception cref="CudaNotAvailableException">NVRTC is needed and not there.</exception>
+    /// <exception cref="NativeCudaException">A native call fails.</exception>
     public void Load(KernelContext kernels)
     {
         ArgumentNullException.ThrowIfNull(kernels);
-        Parallel.ForEach(_variants.Values, new ParallelOptions { MaxDegreeOfParallelism = Environment.ProcessorCount }, variant => variant.Load(kernels));
+        InParallel(_variants.Values, variant => variant.Load(kernels));
     }
 
     /// <summary>
@@ -62,20 +65,33 @@ public sealed class KernelSet
     /// <param name="cache">Where the images go.</param>
     /// <returns>How many were compiled.</returns>
     /// <exception cref="CudaNotAvailableException">NVRTC is not there.</exception>
-    /// <exception cref="AggregateException">Some could not be compiled; the others are in the cache.</exception>
+    /// <exception cref="KernelCompilationException">NVRTC refuses a source.</exception>
     public int Compile(NativeCuda cuda, string architecture, KernelCache cache)
     {
         ArgumentNullException.ThrowIfNull(cuda);
         ArgumentException.ThrowIfNullOrEmpty(architecture);
         ArgumentNullException.ThrowIfNull(cache);
         var compiler = new CachedCompiler(cuda, cache, architecture);
-        Parallel.ForEach(Descriptions, new ParallelOptions { MaxDegreeOfParallelism = Environment.ProcessorCount }, description =>
+        InParallel(Descriptions, description =>
         {
             var source = description.Resolve();
             var key = compiler.Key(source);
             if (compiler.Find(key) is null) compiler.Compile(key, source);
         });
         return compiler.Compiled;
+    }
+
+    /// <summary>On all cores; the first failure is thrown as if there had been one core.</summary>
+    private static void InParallel<T>(IEnumerable<T> items, Action<T> work)
+    {
+        try
+        {
+            Parallel.ForEach(items, new ParallelOptions { MaxDegreeOfParallelism = Environment.ProcessorCount }, work);
+        }
+        catch (AggregateException e)
+        {
+            ExceptionDispatchInfo.Throw(e.InnerExceptions[0]);
+        }
     }
 
     internal LoadedKernel Add<TVariant>(TVariant variant)

@@ -32,14 +32,14 @@ public static class MeasuredChoice
         ArgumentNullException.ThrowIfNull(stream);
         ArgumentException.ThrowIfNullOrEmpty(what);
         if (ways.IsEmpty) throw new ArgumentException("There is nothing to choose from.", nameof(ways));
-        var measurable = ways.Length > 1 && ReferenceEquals(kernels.Context.Cuda, NativeCuda.System) && !CapturedGraph.IsRecording;
+        var measurable = ways.Length > 1 && ReferenceEquals(kernels.Context.Cuda, NativeCuda.System) && !CapturedGraph.IsRecording && !KernelSet.IsRehearsing;
         return measurable ? Remembered(kernels, what, ways, stream) : 0;
     }
 
     internal static int Remembered(KernelContext kernels, string what, ReadOnlySpan<Action> ways, CudaStream stream)
     {
         var device = kernels.Device;
-        var identity = $"library {typeof(MeasuredChoice).Assembly.GetName().Version}, driver {kernels.Context.Driver.DriverGetVersion()}, {device.Name}, {device.Multiprocessors} multiprocessors";
+        var identity = $"library {typeof(MeasuredChoice).Module.ModuleVersionId}, driver {kernels.Context.Driver.DriverGetVersion()}, {device.Name}, {device.Multiprocessors} multiprocessors";
         var key = CacheKey.Compute("choice", identity, what, ways.Length.ToString(CultureInfo.InvariantCulture));
         if (kernels.Cache.Read(key, Extension) is [var stored] && stored < ways.Length) return stored;
 

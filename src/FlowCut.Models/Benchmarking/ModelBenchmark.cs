@@ -118,7 +118,7 @@ public sealed class ModelBenchmark : IDisposable
         return one + (all - one) / (layers - 1) * (scaleToLayers - 1);
     }
 
-    /// <summary>Appends one token after <paramref name="context"/> others with the layers that are loaded. Milliseconds.</summary>
+    /// <summary>Appends one token after <paramref name="context"/> others with the layers that are loaded, and chooses the next. Milliseconds.</summary>
     public double RunDecode(int context, CancellationToken cancellation)
     {
         if (_cache is null || _cache.Capacity < context + 1)
@@ -132,7 +132,7 @@ public sealed class ModelBenchmark : IDisposable
         var start = Stopwatch.GetTimestamp();
         _step.MoveTo(7919 % _decoder!.Config.VocabularySize, context, context);
         _decoding!.Run(cancellation);
-        _backend.Wait();
+        _backend.ArgMax(_logits);
         return Stopwatch.GetElapsedTime(start).TotalMilliseconds;
     }
 

@@ -26,10 +26,11 @@ public sealed class DecodingSession : IDisposable
     {
         _backend = backend;
         _decoder = decoder;
-        _cache = decoder.CreateCache(capacity);
-        _output = backend.Allocate(1, decoder.Config.VocabularySize, Precision.Single);
         _logits = new float[decoder.Config.VocabularySize];
+        // the large one last: what it leaves no room for is small
+        _output = backend.Allocate(1, decoder.Config.VocabularySize, Precision.Single);
         _step = backend.AllocateStep();
+        _cache = decoder.CreateCache(capacity);
         _decoding = decoder.Decoding(_step, _cache, _output);
     }
 

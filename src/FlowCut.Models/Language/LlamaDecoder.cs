@@ -129,6 +129,7 @@ internal sealed class LlamaDecoder : IDisposable
         if (_workspace is null || _workspace.Rows < rows)
         {
             _workspace?.Dispose();
+            _workspace = null;
             _workspace = new LlamaWorkspace(_backend, Config, rows);
         }
 

@@ -47,6 +47,9 @@ public sealed class FlowCutStrategy : IPruningStrategy
 
     public override int GetHashCode() => Options.GetHashCode();
 
+    /// <summary>All options.</summary>
+    public override string ToString() => $"{Name} {Options}";
+
     /// <summary>Pruning events of a run; 0 where nothing has to be dropped.</summary>
     private int Events(EncoderStage stage)
     {

@@ -107,6 +107,7 @@ internal sealed class ClipEncoder : IDisposable
             // recorded work goes on using the memory that it was recorded with
             _recorded.Clear();
             _workspace?.Dispose();
+            _workspace = null;
             _workspace = new ClipWorkspace(_backend, Config, sequences.Rows);
         }
 
@@ -126,7 +127,7 @@ internal sealed class ClipEncoder : IDisposable
     private RecordedEncoder? Recorded(IPruningStrategy? strategy, Sequences sequences, PruningRecord[] records, CancellationToken cancellation)
     {
         var pictures = sequences.Count;
-        var what = $"encoder {LayersRun}x{Config.HiddenSize}, {Config.Patches} patches, {pictures} pictures, {_backend.ActivationType}, keep {strategy?.Keep ?? Config.Patches} by {strategy?.Name ?? "nothing"}";
+        var what = $"encoder {LayersRun}x{Config.HiddenSize}x{Config.IntermediateSize}, {Config.Heads} heads, {Config.Patches} patches, {pictures} pictures, {_backend.ActivationType}, {strategy?.ToString() ?? "unpruned"}";
         return _recorded.Find(strategy, pictures, what, Record, () => RunQueued(strategy, sequences, Fresh(), null, cancellation), encoder =>
         {
             encoder.Run(cancellation);

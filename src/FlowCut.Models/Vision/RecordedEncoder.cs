@@ -8,6 +8,7 @@ internal sealed class RecordedEncoder : IDisposable
 {
     private readonly RepeatedWork _work;
     private readonly IRecordedPruning? _pruning;
+    private readonly IndexBuffer? _offsets;
     private (Tensor Hidden, Sequences Sequences) _result;
 
     /// <param name="backend">Records the work.</param>
@@ -19,11 +20,20 @@ internal sealed class RecordedEncoder : IDisposable
         Func<Sequences, ILayerPruning?, CancellationToken, (Tensor Hidden, Sequences Sequences)> queue)
     {
         _pruning = pruning;
+        if (pruning is null)
+        {
+            // offsets of its own: those of queued work change with every prompt
+            _offsets = backend.AllocateIndices(sequences.Offsets.Length);
+            backend.Upload(sequences.Offsets, _offsets);
+            sequences = Sequences.AtMost(sequences.Offsets, new IndexView(_offsets, 0, sequences.Offsets.Length));
+        }
+
+        var begin = pruning?.Sequences ?? sequences;
         _work = backend.Repeat(cancellation =>
         {
             _pruning?.Restart();
             // while it is only repeated nothing here runs, and the result stays where the recording put it
-            _result = queue(_pruning?.Sequences ?? sequences, _pruning, cancellation);
+            _result = queue(begin, _pruning, cancellation);
         });
     }
 
@@ -40,5 +50,6 @@ internal sealed class RecordedEncoder : IDisposable
     {
         _work.Dispose();
         _pruning?.Dispose();
+        _offsets?.Dispose();
     }
 }

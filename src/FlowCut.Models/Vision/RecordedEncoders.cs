@@ -43,7 +43,7 @@ internal sealed class RecordedEncoders(Backend backend, EncoderWork work) : IDis
         }
 
         var encoder = record();
-        if (encoder is not null && work == EncoderWork.Measured && backend.Fastest(what, queued, () => recorded(encoder)) == 0)
+        if (encoder is not null && work == EncoderWork.Measured && !IsFaster(encoder, what, queued, recorded))
         {
             encoder.Dispose();
             encoder = null;
@@ -54,6 +54,19 @@ internal sealed class RecordedEncoders(Backend backend, EncoderWork work) : IDis
         _known.Last!.Value.Encoder?.Dispose();
         _known.RemoveLast();
         return encoder;
+    }
+
+    private bool IsFaster(RecordedEncoder encoder, string what, Action queued, Action<RecordedEncoder> recorded)
+    {
+        try
+        {
+            return backend.Fastest(what, queued, () => recorded(encoder)) != 0;
+        }
+        catch
+        {
+            encoder.Dispose();
+            throw;
+        }
     }
 
     public void Clear()

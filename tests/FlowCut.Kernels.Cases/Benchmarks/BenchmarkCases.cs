@@ -17,7 +17,7 @@ internal static class BenchmarkCases
         new("attention 577x16x64 f16 + row", Encoder(577, 16, true), Encoder(17, 2, true)),
         .. from rows in new[] { 636, 2880 } select new BenchmarkCase($"attention {rows}x32x128 causal f16", Prefill(rows, 32), Prefill(17, 1)),
         .. from length in new[] { 124, 700, 3000 } select new BenchmarkCase($"decode attention {length}x32x128 f16", Decode(length, 32), Decode(17, 1)),
-        .. from rows in new[] { 577, 2881 } select new BenchmarkCase($"flow step {rows} f16", new FlowStepCase(rows, 16, 64, Half, 64, 20), new FlowStepCase(33, 2, 16, Half, 8, 4)),
+        .. from rows in new[] { 577, 2881 } select new BenchmarkCase($"flow step {rows} f16", new FlowStepCase(rows, 16, 64, Half, 64, 18), new FlowStepCase(33, 2, 16, Half, 8, 4)),
         new("layer norm 577x1024 f32 to f16", new NormCase(true, 577, 1024, Single, Half), new NormCase(true, 3, 64, Single, Half)),
         new("rms norm 636x4096 f32 to f16", new NormCase(false, 636, 4096, Single, Half), new NormCase(false, 3, 64, Single, Half)),
         new("embed 636x4096 f16", new EmbedCase(636, 4096, Half, Single, true), new EmbedCase(3, 64, Half, Single, true)),

@@ -1,5 +1,6 @@
 using FlowCut.Kernels;
 using FlowCut.Models.Backends.Cuda;
+using FlowCut.Models.Families;
 using FlowCut.Models.Imaging;
 using FlowCut.Models.Pruning;
 using FlowCut.Models.Vision;
@@ -63,6 +64,8 @@ public class RecordedEncoderTests
         for (var repetition = 0; repetition < 3; repetition++)
         {
             PreprocessedPicture[] batch = [.. Enumerable.Range(0, pictures).Select(i => queued.Prepare(Picture(repetition * 10 + i)))];
+            // prompts of other lengths in between, longer ones each time
+            recorded.Prefill(new PromptTokens([.. Enumerable.Range(1, 70 + 30 * repetition)]), [], 1, cancellation: TestContext.Current.CancellationToken).Dispose();
             // another strategy object of the same options, as a server would make for each request
             var (expected, actual) = (Encode(queued, batch, options), Encode(recorded, batch, options));
             for (var i = 0; i < pictures; i++)

@@ -259,9 +259,14 @@ public sealed class CudaBackend : Backend, IDeviceCounts
 
     /// <summary>A simulator has none.</summary>
     public override (double Gflops, double GBs)? MeasureCeilings() =>
-        ReferenceEquals(_context.Cuda, NativeCuda.System) ? CudaRoofline.Measure(_kernels, _pool, _stream, _activations) : null;
+        ReferenceEquals(_context.Cuda, NativeCuda.System) ? CudaRoofline.Measure(_kernels, _pool, _staging, _stream, _activations) : null;
 
-    public override void Prepare(Action rehearsal) => KernelSet.Rehearse(rehearsal).Load(_kernels);
+    public override void Prepare(Action rehearsal)
+    {
+        KernelSet.Rehearse(rehearsal).Load(_kernels);
+        // what the rehearsal took, the work has not needed yet
+        _pool.ResetPeak();
+    }
 
     public override RepeatedWork Repeat(Action<CancellationToken> work) => new CudaRepeatedWork(_stream, work);
 
@@ -316,6 +321,7 @@ public sealed class CudaBackend : Backend, IDeviceCounts
         if (_scratch is null || _scratch.Bytes < bytes)
         {
             _scratch?.Dispose();
+            _scratch = null;
             _scratch = _pool.Allocate(bytes, _stream);
         }
 

@@ -57,12 +57,14 @@ internal sealed class DecodeMemory(KernelContext kernels, DeviceMemoryPool pool,
         if (_partial is null || _partial.Bytes < (long)partial * sizeof(float))
         {
             _partial?.Dispose();
+            _partial = null;
             _partial = pool.Allocate((long)partial * sizeof(float), stream);
         }
 
         if (_arrivals is null || _arrivals.Bytes < (long)shape.Heads * sizeof(int))
         {
             _arrivals?.Dispose();
+            _arrivals = null;
             _arrivals = pool.Allocate((long)shape.Heads * sizeof(int), stream);
             stream.EnqueueFill(_arrivals.Pointer, 0, _arrivals.Bytes);
         }

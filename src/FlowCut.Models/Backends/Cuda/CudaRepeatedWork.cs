@@ -23,6 +23,7 @@ internal sealed class CudaRepeatedWork(CudaStream stream, Action<CancellationTok
             return;
         }
 
+        cancellation.ThrowIfCancellationRequested();
         _graph ??= Record(cancellation);
         _graph.Launch(stream);
     }

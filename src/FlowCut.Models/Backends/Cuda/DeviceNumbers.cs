@@ -17,12 +17,15 @@ internal sealed class DeviceNumbers<T>(DeviceMemoryPool pool, UploadStaging stag
     /// <summary>The values on the device, for work that is queued before the next call.</summary>
     public DeviceArray<T> Of(ReadOnlySpan<T> values)
     {
+        // a recording would go on using this memory, which the next other values replace
+        if (CapturedGraph.IsRecording) throw new InvalidOperationException("Host values cannot be part of recorded work.");
         if (_length == values.Length && values.SequenceEqual(_last.AsSpan(0, _length))) return Array(_length);
         if (_last.Length < values.Length)
         {
-            _last = new T[values.Length];
             _memory?.Dispose();
+            (_memory, _last, _length) = (null, [], -1);
             _memory = pool.Allocate(Marshal.SizeOf<T>() * (long)values.Length, stream);
+            _last = new T[values.Length];
         }
 
         values.CopyTo(_last);
