@@ -61,6 +61,7 @@ public sealed class VisionLanguageModel : IDisposable
             var needs = new MemoryNeeds(layout.Description, layout.Parameters, layout.WeightType);
             var family = Fitting(needs, backend, layout.Description.PictureTokens, ModelOutOfMemoryException.UsualTokens, () => ModelFamilies.Load(layout, options, backend));
             if (options.PrepareKernels) PrepareKernels(family, backend, options.Progress);
+            options.Progress?.Report(new LoadProgress("ready", 1));
             return new VisionLanguageModel(family, needs, backend, ownsBackend: created is not null);
         }
         catch

@@ -154,6 +154,21 @@ public abstract class Backend : IDisposable
 
     protected abstract void Dispose(bool disposing);
 
+    private protected static void CheckLength(long actual, long expected, string name)
+    {
+        if (actual != expected) throw new ArgumentException($"'{name}' has {actual} entries, expected {expected}.", name);
+    }
+
+    private protected static void CheckRoom(long needed, long capacity, string name)
+    {
+        if (needed > capacity) throw new ArgumentException($"'{name}' has room for {capacity} entries, {needed} are needed.", name);
+    }
+
+    private protected static void CheckParts(ReadOnlySpan<StoredTensor> parts)
+    {
+        if (parts.IsEmpty) throw new ArgumentException("At least one stored tensor is needed.", nameof(parts));
+    }
+
     /// <summary>Where work is done as it is queued there is nothing to record.</summary>
     private sealed class PlainWork(Action<CancellationToken> work) : RepeatedWork
     {

@@ -19,11 +19,7 @@ internal sealed class LoadingProgress
     /// <summary>What is being loaded.</summary>
     public required string Part { get; set; }
 
-    public void Finish()
-    {
-        _checkpoint.Taken = null;
-        _progress?.Report(new LoadProgress("ready", 1));
-    }
+    public void Finish() => _checkpoint.Taken = null;
 
     private void Take(long bytes)
     {

@@ -258,19 +258,4 @@ public sealed class CpuBackend : Backend
 
     private static int[] Indices(IndexBuffer buffer, string name) =>
         (buffer as CpuIndexBuffer ?? throw new ArgumentException($"'{name}' was not allocated by a CPU backend.", name)).Data;
-
-    private static void CheckLength(long actual, long expected, string name)
-    {
-        if (actual != expected) throw new ArgumentException($"'{name}' has {actual} entries, expected {expected}.", name);
-    }
-
-    private static void CheckRoom(long needed, long capacity, string name)
-    {
-        if (needed > capacity) throw new ArgumentException($"'{name}' has room for {capacity} entries, {needed} are needed.", name);
-    }
-
-    private static void CheckParts(ReadOnlySpan<StoredTensor> parts)
-    {
-        if (parts.IsEmpty) throw new ArgumentException("At least one stored tensor is needed.", nameof(parts));
-    }
 }
