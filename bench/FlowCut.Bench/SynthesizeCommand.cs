@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
-using FlowCut.Models.Benchmarking;
+using FlowCut.Models;
+using FlowCut.Models.Backends.Cpu;
 using FlowCut.Models.Checkpoints;
 using FlowCut.Models.Families;
 using FlowCut.Models.Language;
@@ -18,8 +19,8 @@ internal static class SynthesizeCommand
         if (arguments is not [var target, .. var rest] || target.StartsWith('-')) throw new ArgumentException("synthesize takes the folder to write");
         var options = Options.Parse(rest, "layers", "like");
         var like = options.Text("like", "samples/llava-1.5-tiny");
-        var vision = ClipConfig.Large336;
-        var language = LlamaConfig.Vicuna7B with { Layers = options.Integer("layers", 1) };
+        var vision = VisionConfig.Large336;
+        var language = LanguageConfig.Vicuna7B with { Layers = options.Integer("layers", 1) };
 
         Directory.CreateDirectory(target);
         foreach (var file in Directory.GetFiles(like).Where(f => !f.EndsWith(".safetensors", StringComparison.Ordinal)))
@@ -40,9 +41,9 @@ internal static class SynthesizeCommand
         });
 
         using var weights = new SyntheticCheckpoint();
-        SyntheticWeights.AddClip(weights, vision, LlavaFamily.VisionPrefix, vision.Layers - 1);
-        SyntheticWeights.AddProjector(weights, LlavaFamily.ProjectorFirst, LlavaFamily.ProjectorSecond, vision.HiddenSize, language.HiddenSize);
-        SyntheticWeights.AddLlama(weights, language, LlavaFamily.LanguagePrefix);
+        using var backend = new CpuBackend();
+        // what the parts ask for is made
+        ModelParts.Load(ModelFamilies.Read(target, null), language, weights, backend, new LoadOptions()).Dispose();
         var names = weights.Names.ToList();
         using var writer = SafetensorsWriter.Create(Path.Combine(target, "model.safetensors"), [.. names.Select(n => new TensorDeclaration(n, weights.Get(n).Type, weights.Get(n).Shape))]);
         foreach (var name in names) writer.Write(name, weights.Get(name));

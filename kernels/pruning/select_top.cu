@@ -1,6 +1,7 @@
-// The columns of the `count` largest entries of every row of x [rows, columns], ties to the lowest column, NaN below every
-// number, −0 equal to +0; written ascending, `add` added to each, to indices [rows, count]; values, where asked for, in
-// the same order. 0 ≤ count ≤ columns ≤ kThreads·kItems.
+// The columns of the `count` largest groups of every row of x [rows, groups·group], a group's value the sum of its `group`
+// neighbouring columns in their order (2×2 patches that become one token; group = 1: single columns). Ties to the lowest
+// group, NaN below every number, −0 equal to +0. Written ascending, all columns of a group, `add` added to each, to indices
+// [rows, count·group]; sums, where asked for, to values [rows, count]. 0 ≤ count ≤ groups ≤ kThreads·kItems.
 // One block per row; the row is read once and held as radix keys in shared memory (fc/select.cuh). Row strides in elements; overlap: none.
 // Oracle: SelectTopOracle.
 #include "fc/ptx.cuh"
@@ -8,16 +9,18 @@
 #include "config/select_top.cuh"
 
 struct SelectTopArgs {
-  const float* __restrict__ x;    // [rows, columns]
-  int* __restrict__ indices;      // [rows, count]
+  const float* __restrict__ x;    // [rows, groups·group]
+  int* __restrict__ indices;      // [rows, count·group]
   float* __restrict__ values;     // [rows, count] or null
   long long x_stride;
   long long index_stride;
   long long value_stride;
   int rows;
-  int columns;
+  int groups;
+  int group;
   int count;
   int add;
+  int reserved;
 };
 
 struct alignas(16) Storage {
@@ -25,15 +28,22 @@ struct alignas(16) Storage {
 };
 static_assert(sizeof(Storage) <= kSharedBytes, "the plan's shared memory is too small");
 
+__device__ __forceinline__ float group_sum(const float* x, int group) {
+  float sum = x[0];
+  for (int i = 1; i < group; i++) sum += x[i];
+  return sum;
+}
+
 extern "C" __global__ void __launch_bounds__(kThreads) fc_select_top(const __grid_constant__ SelectTopArgs args) {
   auto& shared = fc::dynamic_shared<Storage>();
   const long long row = blockIdx.x;
   const float* x = args.x + row * args.x_stride;
-  fc::for_own_elements<kThreads, kItems>(args.columns, [&](int column) { shared.select.keys[column] = fc::order_key(x[column]); });
+  fc::for_own_elements<kThreads, kItems>(args.groups, [&](int g) { shared.select.keys[g] = fc::order_key(group_sum(x + g * args.group, args.group)); });
 
-  const fc::Threshold threshold = fc::find_threshold(args.columns, args.count, shared.select);
-  fc::emit_kept(args.columns, threshold, shared.select, [&](int column, int rank) {
-    args.indices[row * args.index_stride + rank] = column + args.add;
-    if (args.values != nullptr) args.values[row * args.value_stride + rank] = fc::key_score(shared.select.keys[column]);
+  const fc::Threshold threshold = fc::find_threshold(args.groups, args.count, shared.select);
+  fc::emit_kept(args.groups, threshold, shared.select, [&](int g, int rank) {
+    int* indices = args.indices + row * args.index_stride + rank * args.group;
+    for (int i = 0; i < args.group; i++) indices[i] = g * args.group + i + args.add;
+    if (args.values != nullptr) args.values[row * args.value_stride + rank] = fc::key_score(shared.select.keys[g]);
   });
 }

@@ -13,10 +13,6 @@ namespace FlowCut.Cli;
 /// <summary>The facts of an answer: as the JSON object that scripts rely on, or as a line for people.</summary>
 internal sealed class AnswerReport(VisionLanguageModel model, GenerationOptions options, Answer answer, string text, double loadMilliseconds)
 {
-    private int PictureTokens => answer.Records.Sum(r => r.Patches);
-
-    private int KeptTokens => answer.Records.Sum(r => r.Kept.Length);
-
     public string ToJson()
     {
         using var stream = new MemoryStream();
@@ -29,8 +25,8 @@ internal sealed class AnswerReport(VisionLanguageModel model, GenerationOptions 
             json.WriteEndArray();
             json.WriteString("finish", answer.Finish switch { FinishReason.End => "eos", FinishReason.Cancelled => "cancelled", _ => "length" });
             json.WriteStartObject("tokens");
-            json.WriteNumber("image", PictureTokens);
-            json.WriteNumber("kept", KeptTokens);
+            json.WriteNumber("image", answer.PictureTokens);
+            json.WriteNumber("kept", answer.KeptTokens);
             json.WriteNumber("prompt", answer.PromptLength);
             json.WriteNumber("generated", answer.Tokens.Count);
             json.WriteEndObject();
@@ -71,10 +67,10 @@ internal sealed class AnswerReport(VisionLanguageModel model, GenerationOptions 
         var times = answer.Times;
         var decoded = Math.Max(0, answer.Tokens.Count - 1);
         var rate = times.Decode > 0 && decoded > 0 ? $" ({decoded / times.Decode * 1000:F1} tokens/s)" : "";
-        var dropped = PictureTokens - KeptTokens;
+        var dropped = answer.PictureTokens - answer.EnteredTokens;
         var saved = dropped > 0 ? $" instead of {answer.PromptLength + dropped}" : "";
         return string.Create(CultureInfo.InvariantCulture,
-            $"visual tokens {KeptTokens} of {PictureTokens} · prompt {answer.PromptLength} positions{saved} · generated {answer.Tokens.Count} · preprocess {times.Preprocess:F0} ms · vision {times.Vision:F0} ms · prefill {times.Prefill:F0} ms · decode {times.Decode:F0} ms{rate} · KV cache {answer.CacheBytes / 1e6:F1} MB");
+            $"visual tokens {answer.KeptTokens} of {answer.PictureTokens} · prompt {answer.PromptLength} positions{saved} · generated {answer.Tokens.Count} · preprocess {times.Preprocess:F0} ms · vision {times.Vision:F0} ms · prefill {times.Prefill:F0} ms · decode {times.Decode:F0} ms{rate} · KV cache {answer.CacheBytes / 1e6:F1} MB");
     }
 
     public static long PeakBytes()

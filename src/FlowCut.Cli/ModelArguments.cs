@@ -11,7 +11,10 @@ internal sealed class ModelArguments
     private readonly Option<string?> _tower = new("--vision-tower") { Description = "Folder of the CLIP tower, for the authors' own LLaVA layout.", HelpName = "DIR" };
     private readonly Option<string> _device = new("--device") { Description = "auto, cpu, cuda[:n] or sim.", DefaultValueFactory = _ => "auto" };
     private readonly Option<string> _dtype = new("--dtype") { Description = "Type of activations and KV cache: auto, f32, f16 or bf16.", DefaultValueFactory = _ => "auto" };
-    private readonly Option<string> _preprocess = new("--preprocess") { Description = "original: pad to a square, as the authors do; hf: centre crop, as transformers does.", DefaultValueFactory = _ => "original" };
+    private readonly Option<int?> _minPixels = new("--min-pixels") { Description = "Pixels of a picture at least (Qwen2-VL).", HelpName = "N" };
+    private readonly Option<int?> _maxPixels = new("--max-pixels") { Description = "Pixels of a picture at most (Qwen2-VL).", HelpName = "N" };
+    private readonly Option<int?> _maxTiles = new("--max-tiles") { Description = "Tiles of a picture at most, without the thumbnail (InternVL2).", HelpName = "N" };
+    private readonly Option<string> _preprocess = new("--preprocess") { Description = "original: as the authors do (LLaVA pads to a square); hf: as transformers does (LLaVA: centre crop).", DefaultValueFactory = _ => "original" };
 
     public void AddTo(Command command)
     {
@@ -20,6 +23,9 @@ internal sealed class ModelArguments
         command.Add(_device);
         command.Add(_dtype);
         command.Add(_preprocess);
+        command.Add(_minPixels);
+        command.Add(_maxPixels);
+        command.Add(_maxTiles);
     }
 
     public VisionLanguageModel Load(ParseResult parsed, ProgressDisplay progress)
@@ -29,10 +35,16 @@ internal sealed class ModelArguments
         return VisionLanguageModel.Load(parsed.GetValue(_model)!, new LoadOptions { CreateBackend = device.Open, VisionTower = parsed.GetValue(_tower), Progress = bar });
     }
 
-    public PreprocessMode Preprocess(ParseResult parsed) => parsed.GetValue(_preprocess) switch
+    public PictureOptions Pictures(ParseResult parsed) => new()
     {
-        "original" => PreprocessMode.Original,
-        "hf" => PreprocessMode.HuggingFace,
-        var other => throw new InputException($"--preprocess takes original or hf, not '{other}'"),
+        Mode = parsed.GetValue(_preprocess) switch
+        {
+            "original" => PreprocessMode.Original,
+            "hf" => PreprocessMode.HuggingFace,
+            var other => throw new InputException($"--preprocess takes original or hf, not '{other}'"),
+        },
+        MinPixels = parsed.GetValue(_minPixels),
+        MaxPixels = parsed.GetValue(_maxPixels),
+        MaxTiles = parsed.GetValue(_maxTiles),
     };
 }

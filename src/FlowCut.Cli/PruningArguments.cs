@@ -1,5 +1,6 @@
 using System.CommandLine;
 using FlowCut.Models;
+using FlowCut.Models.Imaging;
 using FlowCut.Models.Pruning;
 
 namespace FlowCut.Cli;
@@ -24,33 +25,52 @@ internal sealed class PruningArguments
 
     /// <summary>The strategy asked for; null where neither a method nor a budget was given.</summary>
     /// <param name="parsed">The command line.</param>
-    /// <param name="pictureTokens">Visual tokens of a picture without pruning.</param>
+    /// <param name="model">Counts the pictures' visual tokens.</param>
+    /// <param name="pictures">May be none: then the model's usual count is a limit.</param>
+    /// <param name="options">How they are prepared.</param>
     /// <exception cref="InputException">The options do not make sense together.</exception>
-    public IPruningStrategy? Strategy(ParseResult parsed, int pictureTokens)
+    public IPruningStrategy? Strategy(ParseResult parsed, VisionLanguageModel model, IReadOnlyList<RgbImage> pictures, PictureOptions options)
+    {
+        int[] tokens = pictures.Count == 0 ? [model.Description.PictureTokens] : [.. pictures.Select(p => model.BudgetTokens(p, options))];
+        var strategy = Encoder(parsed, tokens);
+        if (parsed.GetValue(_stage) is not { } stage) return strategy;
+        if (stage == "off") return strategy is null ? null : new LanguageStageStrategy(strategy, null);
+        var language = LanguageStage.Parse(stage);
+        CheckBudget("--llm-stage", language.Keep, tokens);
+        return new LanguageStageStrategy(strategy, language);
+    }
+
+    private IPruningStrategy? Encoder(ParseResult parsed, int[] tokens)
     {
         var method = parsed.GetValue(_method);
         var settings = Settings(parsed.GetValue(_set) ?? []);
-        if (parsed.GetValue(_stage) is { } stage and not "off")
-            throw new InputException($"--llm-stage {stage}: this version prunes in the vision encoder only; use --llm-stage off");
         if (parsed.GetValue(_keep) is not null && parsed.GetValue(_ratio) is not null)
             throw new InputException("--keep and --keep-ratio both name the budget; give one");
-        var keep = parsed.GetValue(_keep) ?? FromRatio(parsed.GetValue(_ratio), pictureTokens);
+        var keep = parsed.GetValue(_keep) ?? FromRatio(parsed.GetValue(_ratio), tokens);
         if (keep is null)
         {
             if (method is not null) throw new InputException($"--method {method} needs a budget: --keep N or --keep-ratio R");
             return settings.Count == 0 ? null : throw new InputException("--set gives options of a method, but neither --method nor --keep was given");
         }
 
-        if (keep < 1 || keep > pictureTokens)
-            throw new InputException($"--keep {keep} is out of range: a picture has {pictureTokens} visual tokens, so the budget is 1 to {pictureTokens}");
+        CheckBudget("--keep", keep.Value, tokens);
         return PruningMethod.Find(method ?? "flowcut").Create(keep.Value, settings);
     }
 
-    private static int? FromRatio(double? ratio, int pictureTokens)
+    private static void CheckBudget(string option, int keep, int[] tokens)
+    {
+        var fewest = tokens.Min();
+        if (keep < 1 || keep > fewest)
+            throw new InputException($"{option} {keep} is out of range: {(tokens.Length > 1 ? "the smallest picture" : "a picture")} has {fewest} visual tokens, so the budget is 1 to {fewest}");
+    }
+
+    private static int? FromRatio(double? ratio, int[] tokens)
     {
         if (ratio is not { } r) return null;
         if (!(r is > 0 and <= 1)) throw new InputException($"--keep-ratio lies in (0, 1], not {r}");
-        return Math.Max(1, (int)Math.Round(r * pictureTokens, MidpointRounding.ToEven));
+        if (tokens.Any(t => t != tokens[0]))
+            throw new InputException($"--keep-ratio means another number for each of these pictures ({string.Join(", ", tokens)} visual tokens); give --keep N");
+        return Math.Max(1, (int)Math.Round(r * tokens[0], MidpointRounding.ToEven));
     }
 
     private static Dictionary<string, string> Settings(string[] pairs)

@@ -3,15 +3,13 @@ using SkiaSharp;
 
 namespace FlowCut.Imaging.Skia;
 
-/// <summary>Lays the patch grid on a picture that is drawn large enough to look at.</summary>
+/// <summary>Lays patch grids on a picture that is drawn large enough to look at.</summary>
 internal sealed class GridDrawing : IDisposable
 {
-    private readonly PatchGrid _grid;
     private readonly float _scale;
 
-    public GridDrawing(RgbImage picture, PatchGrid grid, int longestSide)
+    public GridDrawing(RgbImage picture, int longestSide)
     {
-        _grid = grid;
         _scale = (float)longestSide / Math.Max(picture.Width, picture.Height);
         Bitmap = new SKBitmap(new SKImageInfo(
             Math.Max(1, (int)MathF.Round(picture.Width * _scale)), Math.Max(1, (int)MathF.Round(picture.Height * _scale)), SKColorType.Rgba8888, SKAlphaType.Opaque));
@@ -26,10 +24,11 @@ internal sealed class GridDrawing : IDisposable
     public SKCanvas Canvas { get; }
 
     /// <summary>Where a patch lies on the drawing; may reach beyond it.</summary>
-    public SKRect Patch(int number)
+    public SKRect Patch(PatchGrid grid, int number)
     {
-        double width = _grid.Width / _grid.Columns, height = _grid.Height / _grid.Rows;
-        double left = _grid.Left + number % _grid.Columns * width, top = _grid.Top + number / _grid.Columns * height;
+        double width = grid.Width / grid.Columns, height = grid.Height / grid.Rows;
+        var (column, row) = grid.Cell(number);
+        double left = grid.Left + column * width, top = grid.Top + row * height;
         return new SKRect((float)left * _scale, (float)top * _scale, (float)(left + width) * _scale, (float)(top + height) * _scale);
     }
 

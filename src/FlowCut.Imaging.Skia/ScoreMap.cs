@@ -16,7 +16,7 @@ public static class ScoreMap
     public static RgbImage Draw(RgbImage picture, PatchGrid grid, IReadOnlyList<float> scores, int longestSide = 896)
     {
         ArgumentNullException.ThrowIfNull(scores);
-        using var drawing = new GridDrawing(picture, grid, longestSide);
+        using var drawing = new GridDrawing(picture, longestSide);
         // by rank: one outlier would leave a linear map without contrast
         var sorted = scores.Where(s => !float.IsNaN(s)).Order().ToArray();
         using var paint = new SKPaint();
@@ -32,7 +32,7 @@ public static class ScoreMap
                 paint.Color = Color(sorted.Length > 1 ? (float)rank / (sorted.Length - 1) : 1).WithAlpha(170);
             }
 
-            drawing.Canvas.DrawRect(drawing.Patch(patch), paint);
+            drawing.Canvas.DrawRect(drawing.Patch(grid, patch), paint);
         }
 
         drawing.Canvas.Flush();

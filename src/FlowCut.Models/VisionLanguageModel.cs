@@ -3,6 +3,7 @@ using FlowCut.Kernels;
 using FlowCut.Models.Backends;
 using FlowCut.Models.Backends.Cpu;
 using FlowCut.Models.Backends.Cuda;
+using FlowCut.Models.Checkpoints;
 using FlowCut.Models.Families;
 using FlowCut.Models.Generation;
 using FlowCut.Models.Imaging;
@@ -20,19 +21,19 @@ namespace FlowCut.Models;
 public sealed class VisionLanguageModel : IDisposable
 {
     private readonly ModelFamily _family;
+    private readonly Checkpoint _checkpoint;
+    private readonly ModelParts _parts;
     private readonly MemoryNeeds _needs;
     private readonly bool _ownsBackend;
     private bool _disposed;
 
-    private VisionLanguageModel(ModelFamily family, MemoryNeeds needs, Backend backend, bool ownsBackend)
+    private VisionLanguageModel(ModelFamily family, Checkpoint checkpoint, ModelParts parts, MemoryNeeds needs, bool ownsBackend)
     {
-        _family = family;
-        _needs = needs;
-        Backend = backend;
-        _ownsBackend = ownsBackend;
+        (_family, _checkpoint, _parts, _needs, _ownsBackend) = (family, checkpoint, parts, needs, ownsBackend);
+        EndTokens = family.EndTokens;
     }
 
-    public Backend Backend { get; }
+    public Backend Backend => _parts.Backend;
 
     /// <summary>Family, sizes, context length.</summary>
     public ModelDescription Description => _family.Description;
@@ -40,10 +41,13 @@ public sealed class VisionLanguageModel : IDisposable
     public Tokenizer Tokenizer => _family.Tokenizer;
 
     /// <summary>Tokens that end an answer.</summary>
-    public IReadOnlyList<int> EndTokens => _family.EndTokens;
+    public IReadOnlyList<int> EndTokens { get; }
 
     /// <summary>Bytes of weights, mapped and not copied.</summary>
-    public long WeightBytes => _family.WeightBytes;
+    public long WeightBytes => _checkpoint.TotalBytes;
+
+    /// <summary>Pictures that a prompt may have.</summary>
+    public int MaxPictures => _family.MaxPictures;
 
     /// <summary>Opens a model folder: Hugging Face's layout or the authors' own. Weights are mapped, not read.</summary>
     /// <exception cref="InputException">A file is missing, damaged or of an unknown kind; the message says which and why.</exception>
@@ -53,20 +57,26 @@ public sealed class VisionLanguageModel : IDisposable
         options ??= new LoadOptions();
         if (options is { Backend: not null, CreateBackend: not null })
             throw new ArgumentException("A backend and a way to make one are too much: give either.", nameof(options));
-        var layout = ModelFamilies.ReadLayout(folder, options.VisionTower);
+        var family = ModelFamilies.Read(folder, options.VisionTower);
+        // what is wrong with the small files shows before the large ones are opened
+        _ = (family.Tokenizer, family.EndTokens);
+        var checkpoint = family.OpenCheckpoint();
         Backend? created = null;
+        ModelParts? parts = null;
         try
         {
-            var backend = options.Backend ?? (created = options.CreateBackend?.Invoke(layout.WeightType) ?? new CpuBackend());
-            var needs = new MemoryNeeds(layout.Description, layout.Parameters, layout.WeightType);
-            var family = Fitting(needs, backend, layout.Description.PictureTokens, ModelOutOfMemoryException.UsualTokens, () => ModelFamilies.Load(layout, options, backend));
-            if (options.PrepareKernels) PrepareKernels(family, backend, options.Progress);
+            var stored = checkpoint.Get(family.LanguageNames.Embedding).Type;
+            var backend = options.Backend ?? (created = options.CreateBackend?.Invoke(stored) ?? new CpuBackend());
+            var needs = new MemoryNeeds(family.Description, ParametersOf(checkpoint), stored);
+            parts = Fitting(needs, backend, family.Description.PictureTokens, ModelOutOfMemoryException.UsualTokens, () => ModelParts.Load(family, family.Description.Language, checkpoint, backend, options));
+            if (options.PrepareKernels) PrepareKernels(parts, options.Progress);
             options.Progress?.Report(new LoadProgress("ready", 1));
-            return new VisionLanguageModel(family, needs, backend, ownsBackend: created is not null);
+            return new VisionLanguageModel(family, checkpoint, parts, needs, ownsBackend: created is not null);
         }
         catch
         {
-            layout.Checkpoint.Dispose();
+            parts?.Dispose();
+            checkpoint.Dispose();
             created?.Dispose();
             throw;
         }
@@ -98,21 +108,30 @@ public sealed class VisionLanguageModel : IDisposable
         ArgumentNullException.ThrowIfNull(turns);
         ArgumentNullException.ThrowIfNull(options);
         if (turns.Count == 0 || string.IsNullOrWhiteSpace(turns[^1].User)) throw new InputException("the prompt is empty");
-        if (pictures > 1) throw new InputException($"{Description.ModelType} takes one picture, {pictures} were given");
+        if (pictures > MaxPictures) throw new InputException($"{Description.ModelType} takes one picture, {pictures} were given");
         var prompt = _family.Tokenize(options.RawPrompt ? turns[^1].User : _family.ApplyTemplate(turns, options.System, pictures));
         if (prompt.Pictures != pictures)
             throw new InputException($"the prompt has {prompt.Pictures} picture markers (<image>), but {pictures} pictures were given");
         return prompt;
     }
 
-    /// <summary>Resizes and normalises a picture for the vision encoder.</summary>
-    public PreprocessedPicture Prepare(RgbImage picture, PreprocessMode mode = PreprocessMode.Original)
+    /// <summary>What a budget is a part of: visual tokens of a picture of this size, or of one of its tiles where each is pruned by itself (InternVL2).</summary>
+    /// <exception cref="InputException">The picture does not suit the model, or an option is for another family.</exception>
+    public int BudgetTokens(RgbImage picture, PictureOptions? options = null)
     {
         ArgumentNullException.ThrowIfNull(picture);
-        return _family.Prepare(picture, mode);
+        return _family.BudgetTokens(picture, options ?? new PictureOptions());
     }
 
-    /// <summary>Runs the vision encoder and the projector over pictures as one batch; the caller disposes the results.</summary>
+    /// <summary>Cuts, resizes and normalises a picture for the vision encoder.</summary>
+    /// <exception cref="InputException">The picture does not suit the model, or an option is for another family.</exception>
+    public PreprocessedPicture Prepare(RgbImage picture, PictureOptions? options = null)
+    {
+        ArgumentNullException.ThrowIfNull(picture);
+        return _family.Prepare(picture, options ?? new PictureOptions());
+    }
+
+    /// <summary>Runs the vision encoder and the connector over pictures; the caller disposes the results.</summary>
     /// <param name="pictures">From <see cref="Prepare"/>.</param>
     /// <param name="pruning">Null keeps all visual tokens.</param>
     /// <param name="trace">Receives what the run saw.</param>
@@ -124,46 +143,42 @@ public sealed class VisionLanguageModel : IDisposable
     {
         ObjectDisposedException.ThrowIf(_disposed, this);
         ArgumentNullException.ThrowIfNull(pictures);
-        var kept = pruning?.Keep ?? Description.PictureTokens;
-        return Fitting(_needs, Backend, kept, ModelOutOfMemoryException.UsualTokens, () => _family.Encode(pictures, pruning, trace, cancellation));
+        foreach (var picture in pictures)
+        {
+            if (pruning is { PrunesEncoder: true } && pruning.Keep > picture.BudgetTokens)
+                throw new InputException($"cannot keep {pruning.Keep} of {picture.BudgetTokens} visual tokens{(picture.BudgetTokens == picture.Tokens ? "" : " of a tile")}: the budget is 1 to {picture.BudgetTokens}");
+        }
+
+        var kept = pruning?.Keep ?? pictures.Sum(p => p.Tokens);
+        return Fitting(_needs, Backend, kept, ModelOutOfMemoryException.UsualTokens, () => _family.Encode(_parts, pictures, pruning, trace, cancellation));
     }
 
     /// <summary>Reads a prompt into a new session, which then holds the logits of the first new token.</summary>
     /// <param name="prompt">From <see cref="Tokenize"/>.</param>
-    /// <param name="pictures">One per picture marker.</param>
+    /// <param name="pictures">One per picture marker; their <see cref="EncodedPicture.Language"/> is filled.</param>
     /// <param name="maxTokens">Room for so many more tokens is reserved, as far as the context goes.</param>
-    /// <param name="positions">Of the visual tokens.</param>
+    /// <param name="pruning">What it does in the language model, and where it leaves the visual tokens; null: nothing, and without gaps.</param>
     /// <param name="trace">Receives what the decoder saw.</param>
     /// <param name="cancellation">Checked between layers.</param>
-    /// <exception cref="InputException">The prompt is longer than the model's context.</exception>
+    /// <exception cref="InputException">The prompt is longer than the model's context, or the strategy does not fit the language model.</exception>
+    /// <exception cref="ComputationException">A score is not a number.</exception>
     /// <exception cref="ModelOutOfMemoryException">The device has no room for it; the message says what would fit.</exception>
     public DecodingSession Prefill(
         PromptTokens prompt, IReadOnlyList<EncodedPicture> pictures, int maxTokens,
-        PositionPolicy positions = PositionPolicy.Compact, Trace? trace = null, CancellationToken cancellation = default)
+        IPruningStrategy? pruning = null, Trace? trace = null, CancellationToken cancellation = default)
     {
         ObjectDisposedException.ThrowIf(_disposed, this);
         ArgumentNullException.ThrowIfNull(prompt);
         ArgumentNullException.ThrowIfNull(pictures);
+        if (prompt.Pictures != pictures.Count) throw new InputException($"the prompt has {prompt.Pictures} pictures, {pictures.Count} were given");
         var length = DecodingSession.PrefillLength(prompt, pictures);
         var context = Description.Language.ContextLength;
         if (length > context)
             throw new InputException($"the prompt has {length} tokens with its pictures, the model's context {context}; shorten the prompt or keep fewer visual tokens");
-        var capacity = (int)Math.Min(context, (long)length + maxTokens);
+        var more = (int)Math.Min(context - length, (long)maxTokens);
         var visual = pictures.Sum(p => p.Tokens.Rows);
-        return Fitting(_needs, Backend, visual, capacity - visual, () =>
-        {
-            var session = new DecodingSession(Backend, _family.Decoder, capacity);
-            try
-            {
-                session.Prefill(prompt, pictures, positions, trace, cancellation);
-                return session;
-            }
-            catch
-            {
-                session.Dispose();
-                throw;
-            }
-        });
+        trace?.Add("prompt.ids", _family.TraceIds(prompt, pictures));
+        return Fitting(_needs, Backend, visual, length + more - visual, () => Read(prompt, pictures, length, more, pruning, trace, cancellation));
     }
 
     /// <summary>Unmaps the weights. Sessions and answers of the model end with it; let none compute meanwhile.</summary>
@@ -171,25 +186,56 @@ public sealed class VisionLanguageModel : IDisposable
     {
         if (_disposed) return;
         _disposed = true;
-        _family.Dispose();
+        _parts.Dispose();
+        _checkpoint.Dispose();
         if (_ownsBackend) Backend.Dispose();
     }
 
-    private static void PrepareKernels(ModelFamily family, Backend backend, IProgress<LoadProgress>? progress)
+    private DecodingSession Read(
+        PromptTokens prompt, IReadOnlyList<EncodedPicture> pictures, int length, int more, IPruningStrategy? pruning, Trace? trace, CancellationToken cancellation)
+    {
+        var language = Description.Language;
+        using var stage = pruning?.BeginDecoder(new DecoderStage
+        {
+            Backend = Backend,
+            Layers = language.Layers,
+            Heads = language.Heads,
+            KeyValueHeads = language.KeyValueHeads,
+            HeadSize = language.HeadSize,
+            Form = Description.Form,
+            Rows = length,
+            Pictures = DecodingSession.VisualRows(prompt, pictures),
+            RecordScores = trace is not null,
+        });
+        var session = new DecodingSession(Backend, _parts.Decoder, length, more, stage?.Events ?? []);
+        try
+        {
+            // positions on three axes have no gaps to close
+            var policy = language.RotarySections is null ? pruning?.Positions ?? PositionPolicy.Compact : PositionPolicy.Original;
+            session.Prefill(prompt, pictures, policy, stage, trace, cancellation);
+            stage?.Finish();
+            if (stage is not null) trace?.AddLanguage(pictures, Description);
+            return session;
+        }
+        catch
+        {
+            session.Dispose();
+            throw;
+        }
+    }
+
+    private static long ParametersOf(Checkpoint checkpoint) => checkpoint.Names.Sum(name => checkpoint.Get(name).ElementCount);
+
+    private static void PrepareKernels(ModelParts parts, IProgress<LoadProgress>? progress)
     {
         progress?.Report(new LoadProgress("kernels", 1));
         try
         {
-            backend.Prepare(family.Rehearse);
+            parts.Backend.Prepare(parts.Rehearse);
         }
         catch (Exception e) when (e is DeviceOutOfMemoryException or CudaException { Result: CudaResult.OutOfMemory })
         {
             // no room for an unpruned picture need not hinder a pruned one; kernels are then made ready at their first use
-        }
-        catch
-        {
-            family.Dispose();
-            throw;
         }
     }
 

@@ -34,7 +34,7 @@ internal sealed class AnalysisPage(string pictureName, RgbImage picture, string?
     {
         _html.Append($"<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\"><title>FlowCut: {Text(pictureName)}</title><style>{Style}</style></head><body>");
         _html.Append($"<h1>What the vision encoder saw in {Text(pictureName)}</h1>");
-        _html.Append($"<p>{picture.Width} × {picture.Height} pixels, {runs[0].Record.Patches} visual tokens on a grid of {runs[0].Grid.Columns} × {runs[0].Grid.Rows}.</p>");
+        _html.Append($"<p>{picture.Width} × {picture.Height} pixels, {runs[0].Record.Patches} patches on a grid of {runs[0].Grid.Columns} × {runs[0].Grid.Rows}{(runs[0].Crop is null ? "" : " in each crop")}.</p>");
         if (prompt is not null) _html.Append($"<p>Asked: {Text(prompt)}</p>");
         Overview(runs);
         foreach (var run in runs) Section(run);
@@ -53,8 +53,8 @@ internal sealed class AnalysisPage(string pictureName, RgbImage picture, string?
 
     private void Section(AnalysisRun run)
     {
-        var stem = $"{run.Method}-{run.Keep}";
-        _html.Append($"<h2>{Text(run.Method)}, {run.Keep} tokens kept</h2>");
+        var stem = $"{run.Method}-{run.Keep}{(run.Crop is { } c ? $"-crop{c}" : "")}";
+        _html.Append($"<h2>{Text(run.Method)}, {run.Keep} tokens kept{(run.Crop is { } crop ? $", crop {crop}" : "")}</h2>");
         if (run.Answer is not null) _html.Append($"<blockquote>{Text(run.Answer)}</blockquote>");
         _html.Append("<div class=\"row\">");
         Figure("large", $"{stem}-kept.png", KeptPatchOverlay.Draw(picture, run.Grid, run.Record.Kept, LargeSide), $"kept: {run.Record.Kept.Length} of {run.Record.Patches}");
@@ -110,7 +110,7 @@ internal sealed class AnalysisPage(string pictureName, RgbImage picture, string?
     private static List<(double X, double Y)> Entropy(AnalysisRun run) =>
         [.. run.Record.Layers.Select(l => ((double)l.Layer, l.EntropyRatio))];
 
-    private static string Name(AnalysisRun run) => $"{run.Method} {run.Keep}";
+    private static string Name(AnalysisRun run) => $"{run.Method} {run.Keep}{(run.Crop is { } crop ? $", crop {crop}" : "")}";
 
     private static string Text(string text) => WebUtility.HtmlEncode(text);
 }

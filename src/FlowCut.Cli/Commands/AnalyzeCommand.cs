@@ -43,8 +43,8 @@ internal sealed class AnalyzeCommand
         var progress = new ProgressDisplay(quiet: false);
         using var model = _model.Load(parsed, progress);
         var runs = new List<AnalysisRun>();
-        foreach (var strategy in Strategies(parsed, model.Description.PictureTokens))
-            runs.Add(await Analyze(model, picture, strategy, parsed, progress, cancellation));
+        foreach (var strategy in Strategies(parsed, model.BudgetTokens(picture, _model.Pictures(parsed))))
+            runs.AddRange(await Analyze(model, picture, strategy, parsed, progress, cancellation));
 
         var name = Path.GetFileName(parsed.GetValue(_image)!);
         OutputFile.Write(folder, () => OutputFile.WriteFolder(folder, temporary => new AnalysisPage(name, picture, parsed.GetValue(_prompt), temporary).Write(runs)));
@@ -52,22 +52,26 @@ internal sealed class AnalyzeCommand
         return ExitStatus.Done;
     }
 
-    private async Task<AnalysisRun> Analyze(VisionLanguageModel model, RgbImage picture, IPruningStrategy strategy, ParseResult parsed, ProgressDisplay progress, CancellationToken cancellation)
+    private async Task<IEnumerable<AnalysisRun>> Analyze(VisionLanguageModel model, RgbImage picture, IPruningStrategy strategy, ParseResult parsed, ProgressDisplay progress, CancellationToken cancellation)
     {
-        var mode = _model.Preprocess(parsed);
+        var prepare = _model.Pictures(parsed);
         if (parsed.GetValue(_prompt) is { } prompt)
         {
-            var options = new GenerationOptions { Pruning = strategy, Preprocess = mode, MaxTokens = parsed.GetValue(_maxTokens), Trace = new Trace() };
+            var options = new GenerationOptions { Pruning = strategy, Pictures = prepare, MaxTokens = parsed.GetValue(_maxTokens), Trace = new Trace() };
             var answer = model.GenerateAsync([new ChatTurn(prompt)], [picture], options);
             var text = await AnswerPrinter.Print(answer, TextWriter.Null, progress, cancellation);
             cancellation.ThrowIfCancellationRequested();
-            return new AnalysisRun(strategy.Name, strategy.Keep, answer.Records[0], answer.Prepared[0].Grid, text);
+            return Runs(strategy, answer.Records, answer.Prepared[0], text);
         }
 
-        var prepared = model.Prepare(picture, mode);
+        var prepared = model.Prepare(picture, prepare);
         using var encoded = model.Encode([prepared], strategy, new Trace(), cancellation)[0];
-        return new AnalysisRun(strategy.Name, strategy.Keep, encoded.Record, prepared.Grid, null);
+        return Runs(strategy, encoded.Records, prepared, null);
     }
+
+    /// <summary>One for each crop of the picture.</summary>
+    private static IEnumerable<AnalysisRun> Runs(IPruningStrategy strategy, IReadOnlyList<PruningRecord> records, PreprocessedPicture picture, string? answer) =>
+        records.Select((record, crop) => new AnalysisRun(strategy.Name, strategy.Keep, records.Count > 1 ? crop : null, record, picture.Crops[crop].Grid, crop == 0 ? answer : null));
 
     /// <summary>All of them are made before the first is run, so that a wrong one is found at once.</summary>
     private List<IPruningStrategy> Strategies(ParseResult parsed, int tokens)

@@ -53,8 +53,8 @@ internal sealed class BenchCommand
         using var benchmark = folder is not null
             ? ModelBenchmark.Open(folder, parsed.GetValue(_tower), backend)
             : ModelBenchmark.Synthetic(synthetic!, parsed.GetValue(_layers), backend);
-        var wholeModel = folder is not null ? benchmark.Language!.Layers : 32;
-        var rows = Rows(benchmark, Strategies(parsed, benchmark.Vision.Patches, random: synthetic is not null), text, wholeModel, cancellation);
+        var wholeModel = benchmark.WholeLayers;
+        var rows = Rows(benchmark, Strategies(parsed, benchmark.BudgetTokens, random: synthetic is not null), text, wholeModel, cancellation);
         if (parsed.GetValue(_prompts) is { } prompts && benchmark.Language is { } language)
         {
             foreach (var tokens in OptionList.Numbers("--prompts", prompts, language.ContextLength))
@@ -81,7 +81,7 @@ internal sealed class BenchCommand
         var rows = new List<BenchRow>();
         foreach (var strategy in strategies)
         {
-            rows.Add(new BenchRow("vision", strategy?.Keep ?? benchmark.Vision.Patches, () => benchmark.RunVision(strategy, cancellation))
+            rows.Add(new BenchRow("vision", Tokens(benchmark, strategy), () => benchmark.RunVision(strategy, cancellation))
             {
                 Flops = strategy is null ? benchmark.VisionFlops() : null,
             });
@@ -90,18 +90,22 @@ internal sealed class BenchCommand
         if (benchmark.Language is null) return rows;
         foreach (var strategy in strategies)
         {
-            var keep = strategy?.Keep ?? benchmark.Vision.Patches;
+            var keep = Tokens(benchmark, strategy);
             rows.Add(new BenchRow("prefill", keep, () => benchmark.RunPrefill(keep + text, wholeModel, cancellation)));
         }
 
         foreach (var strategy in strategies)
         {
-            var keep = strategy?.Keep ?? benchmark.Vision.Patches;
+            var keep = Tokens(benchmark, strategy);
             rows.Add(new BenchRow("decode", keep, () => benchmark.RunDecode(keep + text, cancellation)) { Bytes = benchmark.DecodeBytes() });
         }
 
         return rows;
     }
+
+    /// <summary>Visual tokens that are left; a budget is of each tile where tiles are pruned by themselves.</summary>
+    private static int Tokens(ModelBenchmark benchmark, IPruningStrategy? strategy) =>
+        strategy is null ? benchmark.PictureTokens : strategy.Keep * (benchmark.PictureTokens / benchmark.BudgetTokens);
 
     private List<IPruningStrategy?> Strategies(ParseResult parsed, int patches, bool random)
     {

@@ -30,36 +30,31 @@ internal sealed class ChatCommand
 
     private async Task<int> Run(ParseResult parsed)
     {
-        if (parsed.GetValue(_image) is { Length: > 1 } images) throw new InputException($"LLaVA takes one picture, {images.Length} were given");
+        RgbImage[] pictures = [.. (parsed.GetValue(_image) ?? []).Select(Pictures.Load)];
+        var prepare = _model.Pictures(parsed);
         var progress = new ProgressDisplay(quiet: false);
         using var model = _model.Load(parsed, progress);
+        if (pictures.Length > model.MaxPictures) throw new InputException($"{model.Description.Family} takes one picture, {pictures.Length} were given");
         var options = _sampling.Apply(parsed, new GenerationOptions
         {
-            Pruning = _pruning.Strategy(parsed, model.Description.PictureTokens),
-            Preprocess = _model.Preprocess(parsed),
+            Pruning = _pruning.Strategy(parsed, model, pictures, prepare),
+            Pictures = prepare,
         });
-        var dialogue = new Dialogue(model, options, progress);
-        if (parsed.GetValue(_image) is [var path]) dialogue.Open(path);
+        var dialogue = new Dialogue(model, pictures, options, progress);
         if (!Console.IsInputRedirected)
             await Console.Error.WriteLineAsync("Ask about the picture. /image FILE, /keep N|all, /method NAME, /stats, /clear, /exit; Ctrl-C stops an answer.");
         return await dialogue.Run();
     }
 
     /// <summary>The turns so far, the picture, and the commands that change them.</summary>
-    private sealed class Dialogue(VisionLanguageModel model, GenerationOptions options, ProgressDisplay progress)
+    private sealed class Dialogue(VisionLanguageModel model, IReadOnlyList<RgbImage> pictures, GenerationOptions options, ProgressDisplay progress)
     {
         private readonly List<ChatTurn> _turns = [];
         private GenerationOptions _options = options;
-        private RgbImage? _picture;
+        private IReadOnlyList<RgbImage> _pictures = pictures;
         private AnswerReport? _last;
         private string _method = options.Pruning?.Name ?? "flowcut";
         private CancellationTokenSource? _answering;
-
-        public void Open(string path)
-        {
-            _picture = Pictures.Load(path);
-            _turns.Clear();
-        }
 
         public async Task<int> Run()
         {
@@ -96,7 +91,7 @@ internal sealed class ChatCommand
             _answering = answering;
             try
             {
-                var answer = model.GenerateAsync([.. _turns, new ChatTurn(question)], _picture is null ? [] : [_picture], _options);
+                var answer = model.GenerateAsync([.. _turns, new ChatTurn(question)], _pictures, _options);
                 var text = await AnswerPrinter.Print(answer, Console.Out, progress, answering.Token);
                 _turns.Add(new ChatTurn(question, text.Trim()));
                 _last = new AnswerReport(model, _options, answer, text, 0);
@@ -114,7 +109,8 @@ internal sealed class ChatCommand
             switch (command)
             {
                 case "/image" when argument.Length > 0:
-                    Open(argument);
+                    _pictures = [Pictures.Load(argument)];
+                    _turns.Clear();
                     break;
                 case "/keep" when argument == "all":
                     _options = _options with { Pruning = null };
@@ -123,7 +119,7 @@ internal sealed class ChatCommand
                     Prune(_method, keep);
                     break;
                 case "/method" when argument.Length > 0:
-                    Prune(PruningMethod.Find(argument).Name, _options.Pruning?.Keep ?? model.Description.PictureTokens);
+                    Prune(PruningMethod.Find(argument).Name, _options.Pruning?.Keep ?? Most());
                     break;
                 case "/stats":
                     Console.Error.WriteLine(_last?.ToLine() ?? "no answer yet");
@@ -138,11 +134,14 @@ internal sealed class ChatCommand
 
         private void Prune(string method, int keep)
         {
-            if (keep < 1 || keep > model.Description.PictureTokens)
-                throw new InputException($"a picture has {model.Description.PictureTokens} visual tokens, so the budget is 1 to {model.Description.PictureTokens}");
+            var most = Most();
+            if (keep < 1 || keep > most) throw new InputException($"a picture has {most} visual tokens, so the budget is 1 to {most}");
             _method = method;
             _options = _options with { Pruning = PruningMethod.Find(method).Create(keep, new Dictionary<string, string>()) };
         }
+
+        /// <summary>The greatest budget that all pictures allow.</summary>
+        private int Most() => _pictures.Count == 0 ? model.Description.PictureTokens : _pictures.Min(p => model.BudgetTokens(p, _options.Pictures));
 
         private void StopAnswer(object? sender, ConsoleCancelEventArgs e)
         {

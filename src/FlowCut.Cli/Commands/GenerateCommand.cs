@@ -14,7 +14,7 @@ internal sealed class GenerateCommand
     private readonly ModelArguments _model = new();
     private readonly PruningArguments _pruning = new();
     private readonly SamplingArguments _sampling = new();
-    private readonly Option<string[]> _image = new("--image") { Description = "The picture: JPEG, PNG or WebP.", HelpName = "FILE", Required = true };
+    private readonly Option<string[]> _image = new("--image") { Description = "The picture: JPEG, PNG or WebP; repeatable for models that take several.", HelpName = "FILE", Required = true };
     private readonly Option<string> _prompt = new("--prompt") { Description = "The question.", HelpName = "TEXT", Required = true };
     private readonly Option<bool> _raw = new("--raw-prompt") { Description = "The prompt is the whole text, <image> included; no chat template." };
     private readonly Option<string?> _trace = new("--trace") { Description = "Write every intermediate tensor to a safetensors file.", HelpName = "FILE" };
@@ -44,36 +44,42 @@ internal sealed class GenerateCommand
         var (tracePath, overlayPath) = (parsed.GetValue(_trace), parsed.GetValue(_overlay));
         OutputFile.Check(tracePath);
         OutputFile.Check(overlayPath);
-        if (parsed.GetValue(_image) is not [var imagePath]) throw new InputException($"LLaVA takes one picture, {parsed.GetValue(_image)!.Length} were given");
-        var picture = Pictures.Load(imagePath);
+        RgbImage[] pictures = [.. parsed.GetValue(_image)!.Select(Pictures.Load)];
+        var prepare = _model.Pictures(parsed);
 
         var progress = new ProgressDisplay(quiet: json);
         var clock = System.Diagnostics.Stopwatch.StartNew();
         using var model = _model.Load(parsed, progress);
         var load = clock.Elapsed.TotalMilliseconds;
+        if (pictures.Length > model.MaxPictures) throw new InputException($"{model.Description.Family} takes one picture, {pictures.Length} were given");
         var trace = tracePath is null ? null : new Trace();
         var options = _sampling.Apply(parsed, new GenerationOptions
         {
-            Pruning = _pruning.Strategy(parsed, model.Description.PictureTokens),
-            Preprocess = _model.Preprocess(parsed),
+            Pruning = _pruning.Strategy(parsed, model, pictures, prepare),
+            Pictures = prepare,
             RawPrompt = parsed.GetValue(_raw),
             Trace = trace,
         });
-        var answer = model.GenerateAsync([new ChatTurn(parsed.GetValue(_prompt)!)], [picture], options);
+        var answer = model.GenerateAsync([new ChatTurn(parsed.GetValue(_prompt)!)], pictures, options);
         var text = await AnswerPrinter.Print(answer, json ? TextWriter.Null : Console.Out, progress, cancellation);
         // an answer that was stopped leaves no files
         if (answer.Finish != FinishReason.Cancelled)
         {
             if (trace is not null) OutputFile.Write(tracePath!, () => trace.Save(tracePath!));
-            if (overlayPath is not null) OutputFile.Write(overlayPath, () => SaveOverlay(overlayPath, picture, answer));
+            if (overlayPath is not null) OutputFile.Write(overlayPath, () => SaveOverlay(overlayPath, pictures[0], answer));
         }
 
+        foreach (var remark in answer.Prepared.Select(p => p.Remark).OfType<string>()) await Console.Error.WriteLineAsync(remark);
         var report = new AnswerReport(model, options, answer, text, load);
         if (json) await Console.Out.WriteLineAsync(report.ToJson());
         else await Console.Error.WriteLineAsync(report.ToLine());
         return answer.Finish == FinishReason.Cancelled ? ExitStatus.Interrupted : ExitStatus.Done;
     }
 
-    private static void SaveOverlay(string path, RgbImage picture, Answer answer) =>
-        PictureWriter.SavePng(KeptPatchOverlay.Draw(picture, answer.Prepared[0].Grid, answer.Records[0].Kept), path);
+    /// <summary>Of the first picture: all its crops at once.</summary>
+    private static void SaveOverlay(string path, RgbImage picture, Answer answer)
+    {
+        var crops = answer.Prepared[0].Crops;
+        PictureWriter.SavePng(KeptPatchOverlay.Draw(picture, [.. crops.Select((crop, i) => (crop.Grid, (IReadOnlyList<int>)answer.KeptPatches[i]))], KeptPatchOverlay.UsualSide), path);
+    }
 }

@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Globalization;
 using FlowCut.Models.Checkpoints;
 using FlowCut.Models.Families;
+using FlowCut.Models.Pruning;
 
 namespace FlowCut.Cli.Commands;
 
@@ -55,11 +56,12 @@ internal static class ModelCommand
     {
         var facts = ModelFacts.Read(folder, tower);
         var d = facts.Description;
-        Line("model", $"{d.ModelType} ({d.Layout} layout)");
-        Line("vision", $"CLIP, {d.VisionLayersRun} of {d.Vision.Layers} layers run, {d.Vision.HiddenSize} wide, {d.Vision.Heads} heads, {d.Vision.ImageSize} px / {d.Vision.PatchSize} = {d.Vision.Patches} visual tokens");
-        Line("language", $"Llama, {d.Language.Layers} layers, {d.Language.HiddenSize} wide, {d.Language.Heads} heads, {d.Language.KeyValueHeads} key/value heads, vocabulary {d.Language.VocabularySize}, context {d.Language.ContextLength}");
+        Line("model", $"{d.Family} ({d.ModelType}, {d.Layout} layout)");
+        Line("vision", $"{d.Vision.Architecture}, {d.VisionLayersRun} of {d.Vision.Layers} layers run, {d.Vision.HiddenSize} wide, {d.Vision.Heads} heads of {d.Vision.HeadSize}, {Pictures(d)}");
+        Line("language", $"{d.Language.Architecture}, {d.Language.Layers} layers, {d.Language.HiddenSize} wide, {d.Language.Heads} heads, {d.Language.KeyValueHeads} key/value heads, vocabulary {d.Language.VocabularySize}, context {d.Language.ContextLength}");
         Line("parameters", facts.Parameters.ToString("N0", CultureInfo.InvariantCulture));
-        Line("weights", $"{Gigabytes(facts.WeightBytes)} on disk, mapped");
+        Line("weights", facts.WeightBytes is { } bytes ? $"{Gigabytes(bytes)} on disk, mapped" : "none in this folder; the parameters are counted from the configuration");
+        foreach (var (what, why) in facts.NotSupported()) Line("not " + what, why);
         Console.WriteLine();
         var half = facts.Needs.HalfType;
         Console.WriteLine($"With 40 text tokens; the KV cache in f32, everything on a device in {(half == StoredType.BFloat16 ? "bf16" : "f16")}:");
@@ -67,6 +69,18 @@ internal static class ModelCommand
         foreach (var keep in facts.Budgets())
             Console.WriteLine($"{keep,14}{keep + 40,9}{(facts.PrefillFlops(keep + 40) / 1e9).ToString("N0", CultureInfo.InvariantCulture),15}{Megabytes(facts.CacheBytes(keep + 40)),12}{Megabytes(facts.Needs.Total(half, keep, 40)),14}");
         return Task.FromResult(ExitStatus.Done);
+    }
+
+    private static string Pictures(ModelDescription d)
+    {
+        var patches = $"{d.Vision.ImageSize} px / {d.Vision.PatchSize}";
+        return d.Form switch
+        {
+            PictureForm.Square => $"{patches} = {d.PictureTokens} visual tokens",
+            PictureForm.AnyRes => $"{patches} = {d.Vision.Patches} patches a crop, up to {d.PictureCrops} crops and {d.PictureTokens} visual tokens",
+            PictureForm.Tiles => $"{patches} = {d.Vision.Patches / d.Vision.GroupSize} visual tokens a tile, up to {d.PictureCrops} tiles and {d.PictureTokens} visual tokens",
+            _ => $"pictures at their own resolution, up to {d.PictureTokens} visual tokens",
+        };
     }
 
     private static Task<int> Convert(string source, string target, string? tower, CancellationToken cancellation)

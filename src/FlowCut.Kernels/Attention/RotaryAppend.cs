@@ -41,7 +41,7 @@ public static class RotaryAppend
             ValueStride = append.Value.RowStride,
             KeyCacheStride = append.KeyCache.RowStride,
             ValueCacheStride = append.ValueCache.RowStride,
-            PositionStride = positions.Positions.Length / positions.Axes,
+            PositionStride = AxisStride(positions, query.Rows),
             Heads = query.Columns / headSize,
             KeyValueHeads = append.Key.Columns / headSize,
             FirstAxisEnd = positions.FirstEnd,
@@ -69,6 +69,8 @@ public static class RotaryAppend
     internal static int BlocksOfRow(int rows, int items, DeviceInfo device) =>
         Math.Clamp(device.Multiprocessors / rows, 1, GridSize.Blocks(Math.Max(items, 1), RotaryAppendVariant.Threads));
 
+    private static int AxisStride(RotaryPositions positions, int rows) => positions.AxisStride == 0 ? rows : positions.AxisStride;
+
     private static int Check(in DeviceMatrix query, in CacheAppend append, RotaryPositions positions)
     {
         Require.Valid(positions.InverseFrequencies, nameof(positions));
@@ -79,7 +81,9 @@ public static class RotaryAppend
             throw new ArgumentException($"{query.Columns} and {append.Key.Columns} columns are no whole heads of {headSize}.", nameof(positions));
         if (positions.SecondEnd > headSize / 2)
             throw new ArgumentException($"The first two sections have {positions.SecondEnd} pairs, a head {headSize / 2}.", nameof(positions));
-        if (positions.Positions.Length != (long)positions.Axes * query.Rows)
+        ArgumentOutOfRangeException.ThrowIfNegative(positions.AxisStride, nameof(positions));
+        var needed = (positions.Axes - 1) * (long)AxisStride(positions, query.Rows) + query.Rows;
+        if (positions.AxisStride == 0 ? positions.Positions.Length != needed : positions.Positions.Length < needed)
             throw new ArgumentException($"There are {positions.Positions.Length} positions; {positions.Axes} for each of {query.Rows} rows are needed.", nameof(positions));
         Require.Valid(positions.Positions, nameof(positions));
 

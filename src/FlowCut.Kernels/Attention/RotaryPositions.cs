@@ -12,6 +12,9 @@ public readonly record struct RotaryPositions
     /// <summary>[Axes, rows] on the device, the rows of one axis together.</summary>
     public DeviceArray<int> Positions { get; }
 
+    /// <summary>Numbers from one axis to the next; 0: as many as there are rows.</summary>
+    public int AxisStride { get; init; }
+
     /// <summary>[head size/2] fp32 on the device.</summary>
     public DeviceArray<float> InverseFrequencies { get; }
 

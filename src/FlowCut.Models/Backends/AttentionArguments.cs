@@ -42,22 +42,20 @@ public readonly struct AttentionArguments
 }
 
 /// <summary>
-/// What a pruning strategy wants written down during an attention pass: for one query row of every sequence, its
-/// attention to each key and statistics of the values. Key columns are numbered as rows of the key tensor, so the
-/// sequences of a batch lie side by side. The buffers belong to whoever asks.
+/// What a pruning strategy wants written down of a layer's attention: for one query of every sequence, its attention to each
+/// key, and statistics of the values. The query is the sequence's first row (CLS) where this is part of an attention pass, else
+/// what <see cref="AttentionRowArguments"/> give. Key columns are numbered as rows of the key tensor, so the sequences of a batch
+/// lie side by side. The buffers belong to whoever asks.
 /// </summary>
 public sealed class AttentionExport
 {
-    /// <summary>The exported row, counted within its sequence: 0 is the CLS token.</summary>
-    public int Row { get; init; }
-
     /// <summary>
-    /// [Heads, key rows]: logarithm of softmax(Query[row]·Keyᵀ·Scale) over the keys that the row sees, −∞ for the others.
+    /// [Heads, key rows]: logarithm of softmax(query·Keyᵀ·Scale) over the keys that the query sees, −∞ for the others.
     /// A logarithm, because the patches' share may underflow (spec/flowcut.md, section 7).
     /// </summary>
     public required Tensor LogProbabilities { get; init; }
 
-    /// <summary>[KeyValueHeads, key rows]: Value[row]·Value[j] per head, not scaled.</summary>
+    /// <summary>[KeyValueHeads, key rows]: the query's value · Value[j] per head, not scaled.</summary>
     public required Tensor ValueProducts { get; init; }
 
     /// <summary>[1, key rows]: Σ over the head size of |mean over heads of Value[j]| (information density).</summary>
@@ -65,4 +63,7 @@ public sealed class AttentionExport
 
     /// <summary>[1, key rows]: squared norm of the concatenated value vector.</summary>
     public required Tensor ValueSquaredNorms { get; init; }
+
+    /// <summary>[1, sequences]: squared norm of the query's value where it is no row of the pass; null where it is the first row.</summary>
+    public Tensor? GlobalSquaredNorms { get; init; }
 }

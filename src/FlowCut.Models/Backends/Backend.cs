@@ -34,7 +34,8 @@ public abstract class Backend : IDisposable
     /// <summary>Device to host, dense rows; waits for the work that fills <paramref name="source"/>.</summary>
     public abstract void Download(Tensor source, Span<float> destination);
 
-    public abstract void Upload(ReadOnlySpan<int> source, IndexBuffer destination);
+    /// <summary>Host to device; the source is free to reuse on return.</summary>
+    public abstract void Upload(ReadOnlySpan<int> source, IndexBuffer destination, int start = 0);
 
     public abstract void Download(IndexBuffer source, Span<int> destination);
 
@@ -69,18 +70,29 @@ public abstract class Backend : IDisposable
     /// <summary>y = x/√(mean(x²) + ε)·weight per row. y may be x; either precision on both sides.</summary>
     public abstract void RmsNorm(Tensor x, Tensor weight, float epsilon, Tensor y);
 
+    /// <summary>y += x·scale, scale [1, columns] (LayerScale, arXiv 2103.17239). x and y [m, columns], of either precision.</summary>
+    public abstract void LayerScale(Tensor x, Tensor scale, Tensor y);
+
     /// <summary>Pixels [3·height, width] to patch rows [(height/p)·(width/p), 3·p·p], columns in the order (channel, row, column) of a convolution's weight.</summary>
     public abstract void ImageToPatches(Tensor pixels, int patchSize, Tensor patches);
 
     public abstract void Attention(in AttentionArguments arguments);
 
     /// <summary>
+    /// What an export writes down, for queries and values that are given. Sums are fp32; a sequence without keys gets nothing.
+    /// </summary>
+    public abstract void AttentionRow(in AttentionRowArguments arguments);
+
+    /// <summary>mean [sequences, columns] in single precision: the mean of each sequence's rows of x; 0 where it has none.</summary>
+    public abstract void SequenceMean(Tensor x, Sequences sequences, Tensor mean);
+
+    /// <summary>
     /// Rotates the heads of query (in place) and key by their positions (rotate-half convention, angle = position·inverse
-    /// frequency in fp32) and writes the rotated key and the value to rows of the cache.
-    /// query [n, heads·size], key and value [n, kv heads·size], caches [n, kv heads·size]; positions has n entries,
+    /// frequency in fp32) and writes the rotated key and the value to rows of the cache, which may be their own memory.
+    /// query [n, heads·size], key and value [n, kv heads·size], caches [n, kv heads·size]; positions has n rows,
     /// inverseFrequencies is [1, size/2] in single precision.
     /// </summary>
-    public abstract void RotaryAppend(Tensor query, Tensor key, Tensor value, ReadOnlySpan<int> positions, Tensor inverseFrequencies, int headSize, Tensor keyCache, Tensor valueCache);
+    public abstract void RotaryAppend(Tensor query, Tensor key, Tensor value, RotaryPositions positions, Tensor inverseFrequencies, int headSize, Tensor keyCache, Tensor valueCache);
 
     /// <summary>y = silu(gate)·up, gate the first and up the second half of each row of <paramref name="gateUp"/> [m, 2·n]; y [m, n].</summary>
     public abstract void GatedSilu(Tensor gateUp, Tensor y);
@@ -90,6 +102,9 @@ public abstract class Backend : IDisposable
 
     /// <summary>y[i] = x[rows[i]] for i &lt; y.Rows.</summary>
     public abstract void GatherRows(Tensor x, IndexView rows, Tensor y);
+
+    /// <summary>destination[i] = source[rows[i]]; all three of one length, source as long as the largest row needs.</summary>
+    public abstract void GatherIndices(IndexView source, IndexView rows, IndexView destination);
 
     /// <summary>Index of the largest entry of row 0, the lowest on ties; −1 if an entry is not a number. Waits.</summary>
     public abstract int ArgMax(Tensor x);
@@ -140,11 +155,11 @@ public abstract class Backend : IDisposable
     public abstract void FlowScore(in FlowScoreArguments arguments);
 
     /// <summary>
-    /// The <paramref name="count"/> columns of row 0 of <paramref name="scores"/> with the largest values, ties to the
-    /// lowest index, NaN below every number, written ascending, <paramref name="add"/> added to each, to
-    /// rows[start] … rows[start + count − 1].
+    /// The <paramref name="count"/> groups of <paramref name="group"/> neighbouring columns of row 0 of <paramref name="scores"/>
+    /// with the largest sums, ties to the lowest, NaN below every number: all their columns, ascending, <paramref name="add"/>
+    /// added to each, to rows[start] … rows[start + count·group − 1].
     /// </summary>
-    public abstract void SelectTop(Tensor scores, int count, int add, IndexBuffer rows, int start);
+    public abstract void SelectTop(Tensor scores, int group, int count, int add, IndexBuffer rows, int start);
 
     public void Dispose()
     {
@@ -162,6 +177,18 @@ public abstract class Backend : IDisposable
     private protected static void CheckRoom(long needed, long capacity, string name)
     {
         if (needed > capacity) throw new ArgumentException($"'{name}' has room for {capacity} entries, {needed} are needed.", name);
+    }
+
+    /// <summary>Checks the arguments of <see cref="SelectTop"/>.</summary>
+    private protected static void CheckSelection(Tensor scores, int group, int count, IndexBuffer rows, int start)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(scores.Rows, 1, nameof(scores));
+        ArgumentOutOfRangeException.ThrowIfLessThan(group, 1);
+        if (scores.Columns % group != 0) throw new ArgumentException($"{scores.Columns} scores are no whole groups of {group}.", nameof(scores));
+        ArgumentOutOfRangeException.ThrowIfNegative(count);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(count, scores.Columns / group);
+        ArgumentOutOfRangeException.ThrowIfNegative(start);
+        CheckRoom(start + (long)count * group, rows.Capacity, nameof(rows));
     }
 
     private protected static void CheckParts(ReadOnlySpan<StoredTensor> parts)

@@ -4,8 +4,8 @@ namespace FlowCut.Models.Backends;
 
 /// <summary>
 /// FlowCut's scores of one layer (spec/flowcut.md, sections 1 to 3) from what attention exported. All rows are
-/// [1, key rows]; the entry of each sequence's first row (CLS) is 0 and means nothing, but for the running score, where
-/// it is +∞, so that a selection always keeps that row.
+/// [1, key rows]; with a CLS token the entry of each sequence's first row is 0 and means nothing, but for the running score,
+/// where it is +∞, so that a selection always keeps that row. Without one every row is a patch.
 /// </summary>
 public readonly struct FlowScoreArguments
 {
@@ -16,6 +16,9 @@ public readonly struct FlowScoreArguments
     public required int Heads { get; init; }
 
     public required int HeadSize { get; init; }
+
+    /// <summary>Whether each sequence's first row is a CLS token.</summary>
+    public required bool HasClass { get; init; }
 
     public required Criteria Criteria { get; init; }
 

@@ -42,6 +42,14 @@ public readonly record struct Tensor(DeviceBuffer Buffer, long Offset, int Rows,
         return this with { Offset = Offset + (long)start * Stride, Rows = count };
     }
 
+    /// <summary>The same numbers with <paramref name="group"/> rows as one: [rows/group, group·columns]. Of rows without gaps between them.</summary>
+    public Tensor JoinRows(int group)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(group, 1);
+        if (Rows % group != 0 || Stride != Columns) throw new ArgumentException($"Rows of [{Rows}, {Columns}] with stride {Stride} cannot be joined in groups of {group}.", nameof(group));
+        return this with { Rows = Rows / group, Columns = Columns * group, Stride = Stride * group };
+    }
+
     /// <summary>Columns start … start + count − 1 of every row.</summary>
     public Tensor SliceColumns(int start, int count)
     {

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using FlowCut.Models.Backends;
 using FlowCut.Models.Checkpoints;
 using FlowCut.Models.Families;
+using FlowCut.Models.Imaging;
 using FlowCut.Models.Language;
 using FlowCut.Models.Pruning;
 using FlowCut.Models.Vision;
@@ -14,56 +15,61 @@ namespace FlowCut.Models.Benchmarking;
 /// </summary>
 public sealed class ModelBenchmark : IDisposable
 {
+    private const string TowerAlone = "clip-l-336";
+
+    /// <summary>Crops of a picture that is cut: a base and four tiles, or a thumbnail.</summary>
+    private const int UsualCrops = 5;
+
     private readonly Backend _backend;
     private readonly Checkpoint _checkpoint;
-    private readonly ClipEncoder _encoder;
-    private readonly LlavaProjector? _projector;
-    private readonly LlamaDecoder? _decoder, _oneLayer;
-    private readonly float[] _pixels;
+    private readonly ModelParts? _parts;
+    private readonly VisionEncoder _encoder;
+    private readonly LanguageDecoder? _oneLayer;
+    private readonly PictureCrop[] _crops;
     private readonly DecodeStep _step;
     private readonly Tensor _logits;
     private KeyValueCache? _cache;
     private RepeatedWork? _decoding;
 
-    private ModelBenchmark(Backend backend, Checkpoint checkpoint, ClipEncoder encoder, LlavaProjector? projector, LlamaDecoder? decoder, LlamaDecoder? oneLayer)
+    private ModelBenchmark(ModelFamily family, Checkpoint checkpoint, Backend backend, ModelParts? parts, VisionEncoder encoder, LanguageDecoder? oneLayer)
     {
-        _backend = backend;
-        _checkpoint = checkpoint;
-        _encoder = encoder;
-        _projector = projector;
-        _decoder = decoder;
-        _oneLayer = oneLayer;
+        (_backend, _checkpoint, _parts, _encoder, _oneLayer) = (backend, checkpoint, parts, encoder, oneLayer);
         _step = backend.AllocateStep();
-        _logits = backend.Allocate(1, decoder?.Config.VocabularySize ?? 1, Precision.Single);
-        var random = new Random(1);
-        _pixels = new float[3 * encoder.Config.ImageSize * encoder.Config.ImageSize];
-        for (var i = 0; i < _pixels.Length; i++) _pixels[i] = random.NextSingle() * 4 - 2;
+        _logits = backend.Allocate(1, parts?.Decoder.Config.VocabularySize ?? 1, Precision.Single);
+        WholeLayers = family.Description.Language.Layers;
+        _crops = MakeCrops(encoder.Config, parts is null ? 1 : Math.Min(UsualCrops, family.Description.PictureCrops), encoder.UsualTokens);
+        PictureTokens = _crops.Sum(c => c.Grid.Columns * c.Grid.Rows) / encoder.Config.GroupSize;
+        BudgetTokens = family.Description.Form == PictureForm.Tiles ? PictureTokens / _crops.Length : PictureTokens;
     }
 
     /// <summary>Names for <see cref="Synthetic"/>.</summary>
-    public static IReadOnlyList<string> SyntheticNames { get; } = ["clip-l-336", "llava-1.5-7b"];
+    public static IReadOnlyList<string> SyntheticNames { get; } = [TowerAlone, .. SyntheticConfigs.Names];
 
-    public ClipConfig Vision => _encoder.Config;
+    public VisionConfig Vision => _encoder.Config;
 
     public int VisionLayersRun => _encoder.LayersRun;
 
     /// <summary>Null where only the vision tower is measured. Its layers are those that are loaded.</summary>
-    public LlamaConfig? Language => _decoder?.Config;
+    public LanguageConfig? Language => _parts?.Decoder.Config;
+
+    /// <summary>Layers of the whole language model.</summary>
+    public int WholeLayers { get; }
+
+    /// <summary>Visual tokens of the picture that is run, unpruned; in <see cref="Crops"/> sequences.</summary>
+    public int PictureTokens { get; }
+
+    /// <summary>What a budget is a part of: the picture's tokens, or those of a tile.</summary>
+    public int BudgetTokens { get; }
+
+    public int Crops => _crops.Length;
 
     public long WeightBytes => _checkpoint.TotalBytes;
 
     /// <exception cref="InputException">The folder is no model.</exception>
     public static ModelBenchmark Open(string folder, string? visionTower, Backend backend)
     {
-        var layout = ModelFamilies.ReadLayout(folder, visionTower);
-        var checkpoint = layout.Checkpoint;
-        var (vision, language) = (layout.Description.Vision, layout.Description.Language);
-        return new ModelBenchmark(
-            backend, checkpoint,
-            new ClipEncoder(backend, vision, checkpoint, LlavaFamily.VisionPrefix, layout.Description.VisionLayersRun),
-            new LlavaProjector(backend, checkpoint, LlavaFamily.ProjectorFirst, LlavaFamily.ProjectorSecond, vision.HiddenSize, language.HiddenSize),
-            new LlamaDecoder(backend, language, checkpoint, LlavaFamily.LanguagePrefix),
-            new LlamaDecoder(backend, language with { Layers = 1 }, checkpoint, LlavaFamily.LanguagePrefix));
+        var family = ModelFamilies.Read(folder, visionTower);
+        return Create(family, family.OpenCheckpoint(), backend, family.Description.Language);
     }
 
     /// <param name="name">One of <see cref="SyntheticNames"/>.</param>
@@ -74,35 +80,23 @@ public sealed class ModelBenchmark : IDisposable
     {
         if (!SyntheticNames.Contains(name)) throw new InputException($"there is no synthetic model '{name}'; there are {string.Join(", ", SyntheticNames)}");
         if (layers is < 2) throw new InputException($"at least 2 decoder layers are needed to tell a layer's time, not {layers}");
-        var vision = ClipConfig.Large336;
-        var layersRun = vision.Layers - 1;
+        var family = SyntheticConfigs.Read(name == TowerAlone ? "llava-1.5-7b" : name);
+        var d = family.Description;
         var checkpoint = new SyntheticCheckpoint();
-        SyntheticWeights.AddClip(checkpoint, vision, LlavaFamily.VisionPrefix, layersRun);
-        var encoder = new ClipEncoder(backend, vision, checkpoint, LlavaFamily.VisionPrefix, layersRun);
-        if (name == "clip-l-336") return new ModelBenchmark(backend, checkpoint, encoder, null, null, null);
-        var language = LlamaConfig.Vicuna7B with { Layers = layers ?? 4 };
-        SyntheticWeights.AddProjector(checkpoint, LlavaFamily.ProjectorFirst, LlavaFamily.ProjectorSecond, vision.HiddenSize, language.HiddenSize);
-        SyntheticWeights.AddLlama(checkpoint, language, LlavaFamily.LanguagePrefix);
-        return new ModelBenchmark(
-            backend, checkpoint, encoder,
-            new LlavaProjector(backend, checkpoint, LlavaFamily.ProjectorFirst, LlavaFamily.ProjectorSecond, vision.HiddenSize, language.HiddenSize),
-            new LlamaDecoder(backend, language, checkpoint, LlavaFamily.LanguagePrefix),
-            new LlamaDecoder(backend, language with { Layers = 1 }, checkpoint, LlavaFamily.LanguagePrefix));
+        if (name != TowerAlone) return Create(family, checkpoint, backend, d.Language with { Layers = Math.Min(layers ?? 4, d.Language.Layers) });
+        var encoder = new VisionEncoder(backend, d.Vision, checkpoint, family.VisionNames, d.VisionLayersRun, d.Form);
+        return new ModelBenchmark(family, checkpoint, backend, null, encoder, null);
     }
 
     /// <summary>For <see cref="Backend.Prepare"/>, and to learn which kernels the model needs. Not where only the vision tower is measured.</summary>
-    public void Rehearse() => LlavaRehearsal.Run(_backend, _encoder, _projector!, _decoder!);
+    public void Rehearse() => _parts!.Rehearse();
 
-    /// <summary>One picture through the encoder and, where there is one, the projector. Milliseconds.</summary>
-    public double RunVision(IPruningStrategy? strategy, CancellationToken cancellation)
-    {
-        PruningRecord[] records = [new(Vision.Patches)];
-        var start = Stopwatch.GetTimestamp();
-        var (hidden, sequences) = _encoder.Encode([_pixels], strategy, records, null, cancellation);
-        if (_projector is not null) _projector.Project(hidden.SliceRows(1, sequences.Rows - 1)).Buffer.Dispose();
-        _backend.Wait();
-        return Stopwatch.GetElapsedTime(start).TotalMilliseconds;
-    }
+    /// <summary>One picture through the encoder and, where there is one, the connector. Milliseconds.</summary>
+    public double RunVision(IPruningStrategy? strategy, CancellationToken cancellation) => RunVision(strategy, _crops, cancellation);
+
+    /// <summary>The same crop by crop, to see what one batch is worth. Milliseconds.</summary>
+    public double RunVisionOneByOne(IPruningStrategy? strategy, CancellationToken cancellation) =>
+        _crops.Sum(crop => RunVision(strategy, [crop], cancellation));
 
     /// <summary>
     /// Reads a prompt of <paramref name="tokens"/>. With fewer layers loaded than <paramref name="scaleToLayers"/>, the
@@ -111,8 +105,8 @@ public sealed class ModelBenchmark : IDisposable
     /// </summary>
     public double RunPrefill(int tokens, int scaleToLayers, CancellationToken cancellation)
     {
-        var all = Prefill(_decoder!, tokens, cancellation);
-        var layers = _decoder!.Config.Layers;
+        var all = Prefill(_parts!.Decoder, tokens, cancellation);
+        var layers = _parts.Decoder.Config.Layers;
         if (scaleToLayers <= layers) return all;
         var one = Prefill(_oneLayer!, tokens, cancellation);
         return one + (all - one) / (layers - 1) * (scaleToLayers - 1);
@@ -125,12 +119,12 @@ public sealed class ModelBenchmark : IDisposable
         {
             _decoding?.Dispose();
             _cache?.Dispose();
-            _cache = _decoder!.CreateCache(context + 1);
-            _decoding = _decoder.Decoding(_step, _cache, _logits);
+            _cache = _parts!.Decoder.CreateCache(context + 1, 1);
+            _decoding = _parts.Decoder.Decoding([(0, _step)], _cache, _logits);
         }
 
         var start = Stopwatch.GetTimestamp();
-        _step.MoveTo(7919 % _decoder!.Config.VocabularySize, context, context);
+        _step.MoveTo(7919 % _parts!.Decoder.Config.VocabularySize, context, context);
         _decoding!.Run(cancellation);
         _backend.ArgMax(_logits);
         return Stopwatch.GetElapsedTime(start).TotalMilliseconds;
@@ -147,11 +141,14 @@ public sealed class ModelBenchmark : IDisposable
     /// <summary>Multiplications and additions of one unpruned picture.</summary>
     public double VisionFlops()
     {
-        double n = Vision.Patches + 1, d = Vision.HiddenSize;
-        var perLayer = 2 * n * (4 * d * d + 2 * d * Vision.IntermediateSize) + 4 * n * n * d;
-        var patches = 2.0 * Vision.Patches * d * 3 * Vision.PatchSize * Vision.PatchSize;
-        var projector = Language is { } l ? 2.0 * Vision.Patches * ((double)d * l.HiddenSize + (double)l.HiddenSize * l.HiddenSize) : 0;
-        return VisionLayersRun * perLayer + patches + projector;
+        double d = Vision.HiddenSize, flops = 0;
+        foreach (var crop in _crops)
+        {
+            double patches = crop.Grid.Columns * crop.Grid.Rows, n = patches + (Vision.HasClass ? 1 : 0);
+            flops += VisionLayersRun * (2 * n * (4 * d * d + 2 * d * Vision.IntermediateSize) + 4 * n * n * d) + 2 * patches * d * Vision.PatchInputs;
+        }
+
+        return flops + (_parts is null ? 0 : 2.0 * PictureTokens * _parts.Connector.MultiplicationsPerToken);
     }
 
     public void Dispose()
@@ -161,29 +158,65 @@ public sealed class ModelBenchmark : IDisposable
         _cache?.Dispose();
         _logits.Buffer.Dispose();
         _encoder.Dispose();
-        _decoder?.Dispose();
+        _parts?.Dispose();
         _oneLayer?.Dispose();
         _checkpoint.Dispose();
     }
 
-    private double Prefill(LlamaDecoder decoder, int tokens, CancellationToken cancellation)
+    private static ModelBenchmark Create(ModelFamily family, Checkpoint checkpoint, Backend backend, LanguageConfig language)
+    {
+        var parts = ModelParts.Load(family, language, checkpoint, backend, new LoadOptions());
+        var oneLayer = new LanguageDecoder(backend, language with { Layers = 1 }, checkpoint, family.LanguageNames);
+        return new ModelBenchmark(family, checkpoint, backend, parts, parts.Encoder, oneLayer);
+    }
+
+    private static PictureCrop[] MakeCrops(VisionConfig config, int count, int tokens)
+    {
+        var random = new Random(1);
+        var side = config.ImageSize > 0 ? config.PatchesPerSide : (int)Math.Sqrt(tokens * config.GroupSize);
+        return [.. Enumerable.Range(0, count).Select(_ =>
+        {
+            var values = new float[side * side * config.PatchInputs];
+            for (var i = 0; i < values.Length; i++) values[i] = random.NextSingle() * 4 - 2;
+            var grid = new PatchGrid(side, side, 0, 0, side, side) { GroupSide = config.ImageSize > 0 ? 1 : 2 };
+            return new PictureCrop(values, new RgbImage(1, 1, new byte[3]), grid);
+        })];
+    }
+
+    private double RunVision(IPruningStrategy? strategy, PictureCrop[] crops, CancellationToken cancellation)
+    {
+        var start = Stopwatch.GetTimestamp();
+        if (_parts is not null)
+        {
+            EncodedCrops.Run(_parts, crops, strategy, null, TraceForm.Crops, cancellation).Tokens.Buffer.Dispose();
+        }
+        else
+        {
+            var records = crops.Select(crop => _encoder.CreateRecord(crop.Grid.Columns * crop.Grid.Rows)).ToArray();
+            _encoder.Encode(crops, strategy, records, null, cancellation);
+        }
+
+        _backend.Wait();
+        return Stopwatch.GetElapsedTime(start).TotalMilliseconds;
+    }
+
+    private double Prefill(LanguageDecoder decoder, int tokens, CancellationToken cancellation)
     {
         using var cache = decoder.CreateCache(tokens);
         var inputs = _backend.Allocate(tokens, decoder.Config.HiddenSize, Precision.Single);
+        var axes = decoder.Config.RotarySections is null ? 1 : 3;
+        using var numbers = _backend.AllocateIndices(axes * tokens);
         try
         {
             var ids = new int[tokens];
-            var positions = new int[tokens];
-            for (var i = 0; i < tokens; i++)
-            {
-                ids[i] = (int)(i * 7919L % decoder.Config.VocabularySize);
-                positions[i] = i;
-            }
-
+            var positions = new int[axes * tokens];
+            for (var i = 0; i < tokens; i++) ids[i] = (int)(i * 7919L % decoder.Config.VocabularySize);
+            for (var i = 0; i < positions.Length; i++) positions[i] = i % tokens;
+            _backend.Upload(positions, numbers);
             decoder.Embed(ids, inputs);
             _backend.Wait();
             var start = Stopwatch.GetTimestamp();
-            decoder.Forward(inputs, positions, cache, _logits, null, cancellation);
+            decoder.Forward(new PromptRun { Inputs = inputs, Positions = decoder.Positions(new IndexView(numbers, 0, positions.Length)) }, cache, _logits, cancellation);
             _backend.Wait();
             return Stopwatch.GetElapsedTime(start).TotalMilliseconds;
         }

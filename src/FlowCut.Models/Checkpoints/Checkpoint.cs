@@ -42,15 +42,21 @@ public abstract class Checkpoint : IDisposable
     public StoredTensor Get(string name) =>
         TryGet(name, out var tensor) ? tensor : throw new ModelFormatException(Location, $"tensor {Quoted.Text(name)} is missing");
 
+    /// <summary>A tensor of a shape that is known; extents of 1 in front of it do not matter.</summary>
     /// <exception cref="ModelFormatException">There is no such tensor, or its shape differs.</exception>
     public StoredTensor Get(string name, params ReadOnlySpan<long> shape)
     {
+        Provide(name, shape);
         var tensor = Get(name);
-        if (!shape.SequenceEqual(tensor.Shape))
+        var front = Math.Max(0, tensor.Shape.Length - shape.Length);
+        if (!shape.SequenceEqual(tensor.Shape.AsSpan(front)) || tensor.Shape.AsSpan(0, front).ContainsAnyExcept(1L))
             throw new ModelFormatException(tensor.File, $"tensor {Quoted.Text(name)} has shape [{string.Join(", ", tensor.Shape)}], the configuration says [{string.Join(", ", shape.ToArray())}]");
         Taken?.Invoke(tensor.ByteLength);
         return tensor;
     }
+
+    /// <summary>Where tensors are made when they are asked for.</summary>
+    private protected virtual void Provide(string name, ReadOnlySpan<long> shape) { }
 
     public void Dispose()
     {

@@ -10,6 +10,9 @@ internal static class CheckpointFolder
 
     private static readonly string[] s_names = [Safetensors, Safetensors + IndexSuffix, Torch, Torch + IndexSuffix];
 
+    /// <summary>Whether a model folder has weights, and not a configuration alone.</summary>
+    public static bool HasWeights(string folder) => s_names.Any(name => File.Exists(Path.Combine(folder, name)));
+
     public static Checkpoint Open(string path)
     {
         if (!Directory.Exists(path))

@@ -38,6 +38,13 @@ public sealed unsafe class StoredTensor
         ByteLength = byteLength;
     }
 
+    private StoredTensor(StoredTensor whole, long[] shape, long offset, long byteLength)
+    {
+        (Name, File, Type, TypeName, Shape, ByteLength) = (whole.Name, whole.File, whole.Type, whole.TypeName, shape, byteLength);
+        _data = whole._data + offset;
+        _owner = whole._owner;
+    }
+
     public string Name { get; }
 
     /// <summary>The file that holds the data, for messages.</summary>
@@ -75,6 +82,16 @@ public sealed unsafe class StoredTensor
 
     /// <summary>The bytes; the tensor must be smaller than 2 GiB.</summary>
     public ReadOnlySpan<byte> Bytes => new(Data, checked((int)ByteLength));
+
+    /// <summary>Rows start … start + count − 1 of the first dimension, where they lie.</summary>
+    public StoredTensor SliceRows(long start, long count)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(start);
+        ArgumentOutOfRangeException.ThrowIfNegative(count);
+        if (Shape.Length == 0 || start > Shape[0] - count) throw new ArgumentOutOfRangeException(nameof(count), $"Tensor {Quoted.Text(Name)} has no rows {start} to {start + count - 1}.");
+        var rowBytes = Shape[0] == 0 ? 0 : ByteLength / Shape[0];
+        return new StoredTensor(this, [count, .. Shape[1..]], start * rowBytes, count * rowBytes);
+    }
 
     /// <summary>Widens Float32, Float16, BFloat16 or Float64 to <paramref name="destination"/> (all elements).</summary>
     /// <exception cref="ModelFormatException">The type is none of these.</exception>

@@ -4,8 +4,9 @@ using System.Runtime.InteropServices;
 namespace FlowCut.Models.Checkpoints;
 
 /// <summary>
-/// Random fp16 weights of true shapes in memory, for timing without a download. Matrices are scaled by 1/√inputs and
-/// norm weights are 1, so that activations stay in range. Every tensor has its own memory, as a real checkpoint's have.
+/// Random fp16 weights in memory, for timing without a download: every tensor that is asked for is there, of the shape asked for.
+/// Matrices are scaled by 1/√inputs and norm weights are 1, so that activations stay in range. Every tensor has its own memory,
+/// as a real checkpoint's have.
 /// </summary>
 internal sealed unsafe class SyntheticCheckpoint : Checkpoint
 {
@@ -22,8 +23,15 @@ internal sealed unsafe class SyntheticCheckpoint : Checkpoint
 
     public override bool TryGet(string name, [NotNullWhen(true)] out StoredTensor? tensor) => _tensors.TryGetValue(name, out tensor);
 
+    private protected override void Provide(string name, ReadOnlySpan<long> shape)
+    {
+        if (_tensors.ContainsKey(name)) return;
+        if (shape.Length > 1) AddMatrix(name, shape.ToArray());
+        else AddVector(name, shape[0], name.EndsWith(".weight", StringComparison.Ordinal) ? 1 : name.EndsWith(".bias", StringComparison.Ordinal) ? 0 : 0.1f);
+    }
+
     /// <summary>Adds a matrix [rows, inputs], or with more than two extents a kernel whose inputs are all but the first.</summary>
-    public void AddMatrix(string name, params long[] shape)
+    private void AddMatrix(string name, params long[] shape)
     {
         long count = 1;
         foreach (var extent in shape) count *= extent;
@@ -40,7 +48,7 @@ internal sealed unsafe class SyntheticCheckpoint : Checkpoint
         }
     }
 
-    public void AddVector(string name, long length, float value)
+    private void AddVector(string name, long length, float value)
     {
         var data = Add(name, [length], length);
         for (long i = 0; i < length; i++) data[i] = (Half)value;

@@ -32,9 +32,17 @@ internal readonly struct JsonSection
             throw new ModelFormatException(file, $"cannot be read: {e.Message}", e);
         }
 
+        return Parse(file, bytes);
+    }
+
+    /// <param name="file">What messages call it.</param>
+    /// <param name="json">Its text.</param>
+    /// <exception cref="ModelFormatException">It is no JSON object.</exception>
+    public static JsonSection Parse(string file, ReadOnlyMemory<byte> json)
+    {
         try
         {
-            using var document = JsonDocument.Parse(bytes, new JsonDocumentOptions { AllowDuplicateProperties = false });
+            using var document = JsonDocument.Parse(json, new JsonDocumentOptions { AllowDuplicateProperties = false });
             if (document.RootElement.ValueKind != JsonValueKind.Object)
                 throw new ModelFormatException(file, $"holds a JSON {document.RootElement.ValueKind}, expected an object");
             return new JsonSection(file, "", document.RootElement.Clone());
@@ -65,7 +73,10 @@ internal readonly struct JsonSection
         return number >= minimum ? number : throw Error($"'{_path}{key}' is {number}, expected {minimum} or more");
     }
 
-    public int Int(string key, int minimum, int fallback) => Has(key) ? Int(key, minimum) : fallback;
+    /// <param name="key">Of the number.</param>
+    /// <param name="minimum">The least that makes sense.</param>
+    /// <param name="fallback">Where the key is absent; null: it must not be.</param>
+    public int Int(string key, int minimum, int? fallback) => Has(key) || fallback is null ? Int(key, minimum) : fallback.Value;
 
     public float Float(string key)
     {
@@ -129,6 +140,23 @@ internal readonly struct JsonSection
         foreach (var item in value.EnumerateArray())
             numbers.Add(item.ValueKind == JsonValueKind.Number && item.TryGetInt32(out var number) ? number : throw Wrong(key, value, "a list of whole numbers"));
         return [.. numbers];
+    }
+
+    /// <summary>A list, not empty, of pairs of whole numbers above 0.</summary>
+    public (int First, int Second)[] Pairs(string key)
+    {
+        const string Expected = "a list of pairs of whole numbers above 0";
+        var value = Require(key);
+        if (value.ValueKind != JsonValueKind.Array || value.GetArrayLength() == 0) throw Wrong(key, value, Expected);
+        var pairs = new List<(int, int)>();
+        foreach (var item in value.EnumerateArray())
+        {
+            if (item.ValueKind != JsonValueKind.Array || item.GetArrayLength() != 2 || item.EnumerateArray().Any(n => n.ValueKind != JsonValueKind.Number || !n.TryGetInt32(out var number) || number < 1))
+                throw Wrong(key, item, Expected);
+            pairs.Add((item[0].GetInt32(), item[1].GetInt32()));
+        }
+
+        return [.. pairs];
     }
 
     /// <summary>The one value that is supported; an absent key counts as it where <paramref name="required"/> is false.</summary>

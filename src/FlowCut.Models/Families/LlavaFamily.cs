@@ -1,111 +1,102 @@
-using FlowCut.Models.Backends;
 using FlowCut.Models.Checkpoints;
 using FlowCut.Models.Imaging;
 using FlowCut.Models.Language;
 using FlowCut.Models.Pruning;
-using FlowCut.Models.Tokenization;
 using FlowCut.Models.Tracing;
 using FlowCut.Models.Vision;
 
 namespace FlowCut.Models.Families;
 
-/// <summary>LLaVA-1.5: CLIP, a two-layer projector and Llama; in Hugging Face's layout and in the authors' own (spec/models.md, section 5.1).</summary>
-internal sealed class LlavaFamily : ModelFamily
+/// <summary>
+/// LLaVA-1.5: a CLIP or SigLIP tower, a two-layer projector, and Llama, Mistral or Qwen2; in Hugging Face's layout and in the
+/// authors' own (spec/models.md, section 5.1).
+/// </summary>
+internal class LlavaFamily : ModelFamily
 {
-    internal const string VisionPrefix = "vision_tower.vision_model.";
-    internal const string ProjectorFirst = "multi_modal_projector.linear_1";
-    internal const string ProjectorSecond = "multi_modal_projector.linear_2";
-    internal const string LanguagePrefix = "language_model.";
+    private const string VisionPrefix = "vision_tower.vision_model.";
+    private const string LanguagePrefix = "language_model.";
 
-    private readonly Backend _backend;
-    private readonly Checkpoint _checkpoint;
-    private readonly ClipEncoder _encoder;
-    private readonly LlavaProjector _projector;
-    private readonly ClipPreprocessor _preprocessor;
+    private readonly LlavaLayout _layout;
+    private readonly Lazy<Func<RgbImage, PreprocessMode, PictureCrop>> _preprocessor;
 
-    /// <param name="layout">What was read from the model's folder.</param>
-    /// <param name="backend">Not owned.</param>
-    /// <param name="options">Progress, and how the encoder runs.</param>
-    public LlavaFamily(LlavaLayout layout, Backend backend, LoadOptions options)
+    public LlavaFamily(string folder, JsonSection config, LlavaLayout layout)
+        : base(folder, config)
     {
-        _backend = backend;
-        _checkpoint = layout.Checkpoint;
-        try
+        _layout = layout;
+        _preprocessor = new(OpenPreprocessor);
+        Description = new ModelDescription
         {
-            Description = layout.Description;
-            EndTokens = layout.EndTokens;
-            Tokenizer = layout.Tokenizer;
-            _preprocessor = layout.Preprocessor;
-            var vision = layout.Description.Vision;
-            var language = layout.Description.Language;
-            var loading = new LoadingProgress(options.Progress, _checkpoint) { Part = "vision encoder" };
-            _encoder = new ClipEncoder(backend, vision, _checkpoint, VisionPrefix, layout.Description.VisionLayersRun, options.EncoderWork);
-            loading.Part = "projector";
-            _projector = new LlavaProjector(backend, _checkpoint, ProjectorFirst, ProjectorSecond, vision.HiddenSize, language.HiddenSize);
-            loading.Part = "language model";
-            Decoder = new LlamaDecoder(backend, language, _checkpoint, LanguagePrefix);
-            backend.Wait();
-            loading.Finish();
-        }
-        catch
+            ModelType = config.String("model_type"),
+            Family = "LLaVA-1.5",
+            Layout = layout.Name,
+            Vision = layout.Vision,
+            VisionLayersRun = LayersRun(layout.Vision, layout.FeatureLayer, config),
+            Language = layout.Language,
+            Form = PictureForm.Square,
+            PictureTokens = layout.Vision.Patches,
+        };
+        Connector = new ConnectorConfig
         {
-            _checkpoint.Dispose();
-            throw;
-        }
+            First = "multi_modal_projector.linear_1",
+            Second = "multi_modal_projector.linear_2",
+            Inputs = layout.Vision.HiddenSize,
+            Hidden = layout.Language.HiddenSize,
+            Outputs = layout.Language.HiddenSize,
+        };
     }
 
     public override ModelDescription Description { get; }
 
-    public override Tokenizer Tokenizer { get; }
+    public override ConnectorConfig Connector { get; }
 
-    public override LlamaDecoder Decoder { get; }
+    public override VisionTensorNames VisionNames { get; } = VisionTensorNames.Clip(VisionPrefix);
 
-    public override IReadOnlyList<int> EndTokens { get; }
+    public override LanguageTensorNames LanguageNames { get; } = LanguageTensorNames.Llama(LanguagePrefix + "model.", LanguagePrefix + "lm_head.weight");
 
-    public override long WeightBytes => _checkpoint.TotalBytes;
+    public override IReadOnlyList<int> EndTokens => ReadEndTokens(_layout.Text);
 
-    public override PreprocessedPicture Prepare(RgbImage picture, PreprocessMode mode) => _preprocessor.Prepare(picture, mode, Description.Vision.PatchSize);
+    /// <summary>Where the tower's settings for pictures are.</summary>
+    public string PreprocessorFile => ProcessorConfig.Find(_layout.TowerFolder);
 
-    public override EncodedPicture[] Encode(IReadOnlyList<PreprocessedPicture> pictures, IPruningStrategy? strategy, Trace? trace, CancellationToken cancellation)
+    public override Checkpoint OpenCheckpoint() => _layout.Open();
+
+    public override int BudgetTokens(RgbImage picture, PictureOptions options) => Description.PictureTokens;
+
+    public override PreprocessedPicture Prepare(RgbImage picture, PictureOptions options)
     {
-        var records = new PruningRecord[pictures.Count];
-        for (var i = 0; i < records.Length; i++)
-        {
-            records[i] = new PruningRecord(Description.PictureTokens);
-            var prefix = Trace.Prefix(i, records.Length);
-            var side = Description.Vision.ImageSize;
-            trace?.Add(prefix + "vision.resized", pictures[i].Resized.Pixels, side, side, 3);
-            trace?.Add(prefix + "vision.pixel_values", pictures[i].PixelValues, 3, side, side);
-        }
-
-        var (hidden, sequences) = _encoder.Encode([.. pictures.Select(p => p.PixelValues)], strategy, records, trace, cancellation);
-        var encoded = new EncodedPicture[records.Length];
-        for (var i = 0; i < encoded.Length; i++)
-        {
-            // without its CLS row
-            var features = hidden.SliceRows(sequences.Start(i) + 1, sequences.Length(i) - 1);
-            encoded[i] = new EncodedPicture(_projector.Project(features), records[i]);
-            if (trace is null) continue;
-            var prefix = Trace.Prefix(i, records.Length);
-            trace.AddRecord(prefix, records[i]);
-            trace.AddRows(prefix + "vision.features", _backend, features);
-            trace.AddRows(prefix + "projector.output", _backend, encoded[i].Tokens);
-        }
-
-        return encoded;
+        RefuseLimits(options);
+        return new PreprocessedPicture([_preprocessor.Value(picture, options.Mode)], Description.PictureTokens);
     }
 
-    public override void Rehearse() => LlavaRehearsal.Run(_backend, _encoder, _projector, Decoder);
+    public override EncodedPicture[] Encode(ModelParts parts, IReadOnlyList<PreprocessedPicture> pictures, IPruningStrategy? strategy, Trace? trace, CancellationToken cancellation)
+    {
+        var crops = EncodedCrops.Run(parts, [.. pictures.Select(p => p.Crops[0])], strategy, trace, TraceForm.Crops, cancellation);
+        if (pictures.Count == 1) return [Picture(crops.Tokens, crops.Records[0])];
+        try
+        {
+            return [.. crops.Records.Select((record, i) => Picture(crops.CopyCrop(parts.Backend, i), record))];
+        }
+        finally
+        {
+            crops.Tokens.Buffer.Dispose();
+        }
 
-    public override string ApplyTemplate(IReadOnlyList<ChatTurn> turns, string? system, int pictures) =>
-        VicunaTemplate.Apply(turns, system, pictures);
+        static EncodedPicture Picture(Backends.Tensor tokens, PruningRecord record) => new(tokens, [record], record.Kept, record.Patches);
+    }
+
+    public override string ApplyTemplate(IReadOnlyList<ChatTurn> turns, string? system, int pictures) => Description.Language.Architecture switch
+    {
+        "mistral" => MistralTemplate.Apply(turns, system, pictures),
+        "qwen2" => new ChatMlTemplate { PictureEnd = "\n" }.Apply(turns, system, pictures),
+        _ => VicunaTemplate.Apply(turns, system, pictures),
+    };
 
     /// <summary>Each side of a picture is tokenized by itself, as the authors' code does.</summary>
     public override PromptTokens Tokenize(string prompt)
     {
         var ids = new List<int>();
         if (Tokenizer.AddsBos && Tokenizer.BosId is { } bos) ids.Add(bos);
-        var parts = prompt.Split(VicunaTemplate.PictureMarker);
+        var parts = prompt.Split(PictureMarker);
         for (var i = 0; i < parts.Length; i++)
         {
             if (i > 0) ids.Add(PromptTokens.Picture);
@@ -115,10 +106,31 @@ internal sealed class LlavaFamily : ModelFamily
         return new PromptTokens([.. ids]);
     }
 
-    public override void Dispose()
+    protected void RefuseLimits(PictureOptions options)
     {
-        _encoder.Dispose();
-        Decoder.Dispose();
-        _checkpoint.Dispose();
+        Refuse(options.MinPixels is not null, "a least number of pixels (--min-pixels)");
+        Refuse(options.MaxPixels is not null, "a greatest number of pixels (--max-pixels)");
+        Refuse(options.MaxTiles is not null, "a greatest number of tiles (--max-tiles)");
+    }
+
+    private Func<RgbImage, PreprocessMode, PictureCrop> OpenPreprocessor()
+    {
+        var patchSize = Description.Vision.PatchSize;
+        if (Description.Vision.Architecture == "SigLIP")
+        {
+            var siglip = SiglipPreprocessor.Load(PreprocessorFile);
+            CheckSize(siglip.Size);
+            return (picture, _) => siglip.Prepare(picture, patchSize);
+        }
+
+        var clip = ClipPreprocessor.Load(PreprocessorFile);
+        CheckSize(clip.Size);
+        return (picture, mode) => clip.Prepare(picture, mode, patchSize);
+    }
+
+    protected void CheckSize(int size)
+    {
+        if (size != Description.Vision.ImageSize)
+            throw new ModelFormatException(PreprocessorFile, $"makes pictures of {size} pixels, the vision tower takes {Description.Vision.ImageSize}");
     }
 }

@@ -33,16 +33,18 @@ public sealed class MemoryNeeds(ModelDescription model, long parameters, StoredT
     private long Encoder(StoredType activations)
     {
         var v = model.Vision;
-        long rows = v.Patches + 1, d = v.HiddenSize, bytes = BytesOf(activations);
-        var single = rows * (2 * d + 2 * v.Heads + 7) + 3L * v.ImageSize * v.ImageSize;
-        return single * sizeof(float) + rows * (4 * d + v.IntermediateSize + 3L * v.PatchSize * v.PatchSize) * bytes;
+        // all crops of a picture are one batch; where pictures have sizes of their own, the largest
+        var patches = v.Patches > 0 ? (long)v.Patches * model.PictureCrops : (long)model.PictureTokens * v.GroupSize;
+        long rows = patches + model.PictureCrops * v.ClassRows, d = v.HiddenSize, bytes = BytesOf(activations);
+        var single = rows * (2 * d + 2 * v.Heads + 7) + 3L * v.ImageSize * v.ImageSize * model.PictureCrops;
+        return single * sizeof(float) + (rows * (4 * d + v.IntermediateSize) + (v.Patches > 0 ? v.Patches : patches) * (long)v.PatchInputs) * bytes;
     }
 
     private long Decoder(StoredType activations, long tokens)
     {
         var l = model.Language;
         long attention = (long)l.Heads * l.HeadSize, keyValue = (long)l.KeyValueHeads * l.HeadSize, bytes = BytesOf(activations);
-        var rows = Math.Min(tokens, Language.LlamaDecoder.ChunkRows);
+        var rows = Math.Min(tokens, Language.LanguageDecoder.ChunkRows);
         var working = rows * (l.HiddenSize + 2 * attention + 2 * keyValue + 3L * l.IntermediateSize);
         return (2 * l.Layers * keyValue * tokens + working) * bytes + (tokens * l.HiddenSize + 2L * l.VocabularySize) * sizeof(float);
     }

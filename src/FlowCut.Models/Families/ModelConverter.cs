@@ -23,23 +23,25 @@ public static class ModelConverter
     {
         if (File.Exists(target) || (Directory.Exists(target) && Directory.EnumerateFileSystemEntries(target).Any()))
             throw new InputException($"{target} exists and is not an empty folder; name a new one");
-        var layout = ModelFamilies.ReadLayout(source, visionTower);
-        using var checkpoint = layout.Checkpoint;
-        if (layout.Description.Layout != "original")
-            throw new InputException($"{source} is in the {layout.Description.Layout} layout already");
-        if (layout.Tokenizer.IdOf(VicunaTemplate.PictureMarker) is not null)
+        var model = ModelFamilies.Read(source, visionTower);
+        if (model is not LlavaFamily family || model is LlavaNextFamily)
+            throw new InputException($"{source} is {model.Description.Family}; the conversion is for LLaVA-1.5 in the authors' layout");
+        if (family.Description.Layout != "original")
+            throw new InputException($"{source} is in the {family.Description.Layout} layout already");
+        if (family.Tokenizer.IdOf(ModelFamily.PictureMarker) is not null)
             throw new InputException($"the tokenizer of {source} has a picture token already, which this conversion does not expect");
-        Write(layout, source, target, cancellation);
+        using var checkpoint = family.OpenCheckpoint();
+        Write(family, checkpoint, source, target, cancellation);
     }
 
-    private static void Write(LlavaLayout layout, string source, string target, CancellationToken cancellation)
+    private static void Write(LlavaFamily family, Checkpoint checkpoint, string source, string target, CancellationToken cancellation)
     {
         // written beside the target and moved, so that a failure leaves no half model
         var temporary = $"{Path.TrimEndingDirectorySeparator(target)}.{Environment.ProcessId}.tmp";
         Directory.CreateDirectory(temporary);
         try
         {
-            var pictureToken = layout.Tokenizer.MaxId + 1;
+            var pictureToken = family.Tokenizer.MaxId + 1;
             var vocabulary = (pictureToken + 2 + VocabularyMultiple - 1) / VocabularyMultiple * VocabularyMultiple;
             foreach (var name in s_tokenizerFiles)
             {
@@ -47,9 +49,9 @@ public static class ModelConverter
             }
 
             File.WriteAllText(Path.Combine(temporary, "added_tokens.json"), $"{{\n  \"<image>\": {pictureToken},\n  \"<pad>\": {pictureToken + 1}\n}}\n");
-            File.Copy(layout.Preprocessor.File, Path.Combine(temporary, "preprocessor_config.json"));
-            File.WriteAllBytes(Path.Combine(temporary, "config.json"), Configuration(layout.Description, pictureToken, vocabulary));
-            WriteWeights(Path.Combine(temporary, "model.safetensors"), layout.Checkpoint, vocabulary, cancellation);
+            File.Copy(family.PreprocessorFile, Path.Combine(temporary, "preprocessor_config.json"));
+            File.WriteAllBytes(Path.Combine(temporary, "config.json"), Configuration(family.Description, pictureToken, vocabulary));
+            WriteWeights(Path.Combine(temporary, "model.safetensors"), checkpoint, vocabulary, cancellation);
             if (Directory.Exists(target)) Directory.Delete(target);
             Directory.Move(temporary, target);
         }
@@ -122,7 +124,7 @@ public static class ModelConverter
         return [.. stream.ToArray(), (byte)'\n'];
     }
 
-    private static void WriteLanguage(Utf8JsonWriter json, Language.LlamaConfig l, int vocabulary)
+    private static void WriteLanguage(Utf8JsonWriter json, Language.LanguageConfig l, int vocabulary)
     {
         json.WriteStartObject("text_config");
         json.WriteString("model_type", "llama");
@@ -139,7 +141,7 @@ public static class ModelConverter
         json.WriteEndObject();
     }
 
-    private static void WriteVision(Utf8JsonWriter json, Vision.ClipConfig v)
+    private static void WriteVision(Utf8JsonWriter json, Vision.VisionConfig v)
     {
         json.WriteStartObject("vision_config");
         json.WriteString("model_type", "clip_vision_model");

@@ -52,11 +52,23 @@ public sealed class Answer : IAsyncEnumerable<AnswerPiece>
     /// <summary>Positions that entered the decoder: text and kept visual tokens.</summary>
     public int PromptLength { get; private set; }
 
-    /// <summary>Per picture what pruning saw and kept.</summary>
+    /// <summary>What pruning saw and kept in the encoder, crop by crop through all pictures.</summary>
     public IReadOnlyList<PruningRecord> Records { get; private set; } = [];
 
-    /// <summary>How each picture was laid on the encoder's patch grid.</summary>
+    /// <summary>How each picture was cut and laid on the encoder's patch grid.</summary>
     public IReadOnlyList<PreprocessedPicture> Prepared { get; private set; } = [];
+
+    /// <summary>Visual tokens without pruning, what stands behind rows of patches not counted.</summary>
+    public int PictureTokens => Prepared.Sum(p => p.Tokens);
+
+    /// <summary>Visual tokens that entered the language model.</summary>
+    public int EnteredTokens { get; private set; }
+
+    /// <summary>Visual tokens left at the end of the language model.</summary>
+    public int KeptTokens { get; private set; }
+
+    /// <summary>Patches whose tokens are left at the end, crop by crop through all pictures.</summary>
+    public IReadOnlyList<int[]> KeptPatches { get; private set; } = [];
 
     /// <summary>Bytes of the key/value cache.</summary>
     public long CacheBytes { get; private set; }
@@ -98,7 +110,7 @@ public sealed class Answer : IAsyncEnumerable<AnswerPiece>
     private DecodingSession Begin(CancellationToken cancellation)
     {
         var clock = Stopwatch.StartNew();
-        Prepared = [.. _pictures.Select(p => _model.Prepare(p, _options.Preprocess))];
+        Prepared = [.. _pictures.Select(p => _model.Prepare(p, _options.Pictures))];
         var preprocess = clock.Elapsed.TotalMilliseconds;
 
         clock.Restart();
@@ -107,13 +119,14 @@ public sealed class Answer : IAsyncEnumerable<AnswerPiece>
         {
             _model.Backend.Wait();
             var vision = clock.Elapsed.TotalMilliseconds;
-            Records = [.. encoded.Select(e => e.Record)];
-            _options.Trace?.Add("prompt.ids", _prompt.Ids);
+            Records = [.. encoded.SelectMany(e => e.Records)];
 
             clock.Restart();
-            var positions = _options.Pruning?.Positions ?? PositionPolicy.Compact;
-            var session = _model.Prefill(_prompt, encoded, _options.MaxTokens, positions, _options.Trace, cancellation);
+            var session = _model.Prefill(_prompt, encoded, _options.MaxTokens, _options.Pruning, _options.Trace, cancellation);
             _model.Backend.Wait();
+            EnteredTokens = encoded.Sum(e => e.Tokens.Rows);
+            KeptTokens = encoded.Sum(e => e.Kept);
+            KeptPatches = [.. encoded.SelectMany(e => e.KeptPatches())];
             Times = new AnswerTimes(preprocess, vision, clock.Elapsed.TotalMilliseconds, 0);
             PromptLength = session.Length;
             CacheBytes = session.CacheBytes;

@@ -13,28 +13,35 @@ namespace FlowCut.Models.Generation;
 public sealed class DecodingSession : IDisposable
 {
     private readonly Backend _backend;
-    private readonly LlamaDecoder _decoder;
+    private readonly LanguageDecoder _decoder;
     private readonly KeyValueCache _cache;
     private readonly Tensor _output;
     private readonly float[] _logits;
-    private readonly DecodeStep _step;
+    private readonly (int FirstLayer, DecodeStep Step)[] _steps;
+    private readonly int[] _dropped;
     private readonly RepeatedWork _decoding;
     private bool _logitsFetched;
     private int _position;
 
-    internal DecodingSession(Backend backend, LlamaDecoder decoder, int capacity)
+    /// <param name="backend">Not owned.</param>
+    /// <param name="decoder">Not owned.</param>
+    /// <param name="rows">Of the prompt.</param>
+    /// <param name="more">Tokens that there is to be room for behind it.</param>
+    /// <param name="events">What is dropped from the prompt on its way through the layers.</param>
+    internal DecodingSession(Backend backend, LanguageDecoder decoder, int rows, int more, IReadOnlyList<DecoderEvent> events)
     {
         _backend = backend;
         _decoder = decoder;
         _logits = new float[decoder.Config.VocabularySize];
         // the large one last: what it leaves no room for is small
         _output = backend.Allocate(1, decoder.Config.VocabularySize, Precision.Single);
-        _step = backend.AllocateStep();
-        _cache = decoder.CreateCache(capacity);
-        _decoding = decoder.Decoding(_step, _cache, _output);
+        _steps = [(0, backend.AllocateStep()), .. events.Select(e => (e.Layer + 1, backend.AllocateStep()))];
+        _dropped = [0, .. events.Select(e => rows - e.Rows)];
+        _cache = decoder.CreateCache(rows + more, more, events);
+        _decoding = decoder.Decoding(_steps, _cache, _output);
     }
 
-    /// <summary>Tokens read so far, kept visual tokens included.</summary>
+    /// <summary>Tokens read so far, visual tokens that enter the language model included.</summary>
     public int Length => _cache.Length;
 
     /// <summary>Bytes of keys and values that are allocated.</summary>
@@ -54,6 +61,9 @@ public sealed class DecodingSession : IDisposable
         }
     }
 
+    /// <summary>Whether rows that were dropped on the way leave no gap in the positions.</summary>
+    private bool IsRenumbered { get; set; }
+
     /// <summary>The likeliest of the first <paramref name="vocabulary"/> tokens, the lowest on ties.</summary>
     /// <exception cref="ComputationException">A logit is not a number.</exception>
     public int ArgMax(int vocabulary)
@@ -71,9 +81,10 @@ public sealed class DecodingSession : IDisposable
         ArgumentOutOfRangeException.ThrowIfNegative(token);
         ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(token, _decoder.Config.VocabularySize);
         if (_cache.Length == _cache.Capacity) throw new InvalidOperationException($"The session has room for {_cache.Capacity} tokens and holds as many.");
-        _step.MoveTo(token, _position, _cache.Length);
+        for (var i = 0; i < _steps.Length; i++)
+            _steps[i].Step.MoveTo(token, IsRenumbered ? _position - _dropped[i] : _position, _cache.LengthOf(_steps[i].FirstLayer));
         _decoding.Run(cancellation);
-        _cache.Length++;
+        _cache.Advance(0, _decoder.Config.Layers, 1);
         _position++;
         _logitsFetched = false;
     }
@@ -81,31 +92,36 @@ public sealed class DecodingSession : IDisposable
     public void Dispose()
     {
         _decoding.Dispose();
-        _step.Dispose();
+        foreach (var (_, step) in _steps) step.Dispose();
         _cache.Dispose();
         _output.Buffer.Dispose();
     }
 
     /// <summary>Reads a prompt, each picture marker replaced by its picture's tokens.</summary>
-    internal void Prefill(PromptTokens prompt, IReadOnlyList<EncodedPicture> pictures, PositionPolicy policy, Trace? trace, CancellationToken cancellation)
+    /// <param name="prompt">Its ids.</param>
+    /// <param name="pictures">One for each marker.</param>
+    /// <param name="policy">Where the visual tokens stand.</param>
+    /// <param name="pruning">Drops rows on the way; null: all stay.</param>
+    /// <param name="trace">Receives what the decoder saw.</param>
+    /// <param name="cancellation">Checked between layers.</param>
+    internal void Prefill(
+        PromptTokens prompt, IReadOnlyList<EncodedPicture> pictures, PositionPolicy policy, IDecoderPruning? pruning, Trace? trace, CancellationToken cancellation)
     {
         var rows = PrefillLength(prompt, pictures);
+        var positions = new PromptPositions(rows, _decoder.Config.RotarySections is null ? 1 : 3, policy);
         var inputs = _backend.Allocate(rows, _decoder.Config.HiddenSize, Precision.Single);
+        using var numbers = _backend.AllocateIndices(positions.Values.Length);
         try
         {
-            var positions = new int[rows];
             int row = 0, picture = 0;
             for (var i = 0; i < prompt.Ids.Length;)
             {
                 if (prompt.Ids[i] == PromptTokens.Picture)
                 {
                     var encoded = pictures[picture++];
-                    var count = encoded.Tokens.Rows;
-                    _backend.Copy(encoded.Tokens, inputs.SliceRows(row, count));
-                    for (var j = 0; j < count; j++)
-                        positions[row + j] = _position + (policy == PositionPolicy.Original ? encoded.Record.Kept[j] : j);
-                    _position += policy == PositionPolicy.Original ? encoded.Record.Patches : count;
-                    row += count;
+                    _backend.Copy(encoded.Tokens, inputs.SliceRows(row, encoded.Tokens.Rows));
+                    positions.Add(encoded);
+                    row += encoded.Tokens.Rows;
                     i++;
                     continue;
                 }
@@ -113,10 +129,24 @@ public sealed class DecodingSession : IDisposable
                 var end = i;
                 while (end < prompt.Ids.Length && prompt.Ids[end] != PromptTokens.Picture) end++;
                 _decoder.Embed(prompt.Ids.AsSpan(i, end - i), inputs.SliceRows(row, end - i));
-                for (; i < end; i++) positions[row++] = _position++;
+                positions.AddText(end - i);
+                row += end - i;
+                i = end;
             }
 
-            _decoder.Forward(inputs, positions, _cache, _output, trace, cancellation);
+            _backend.Upload(positions.Values, numbers);
+            IsRenumbered = policy == PositionPolicy.Compact;
+            _position = positions.Next;
+            _decoder.Forward(
+                new PromptRun
+                {
+                    Inputs = inputs,
+                    Positions = _decoder.Positions(new IndexView(numbers, 0, positions.Values.Length)),
+                    Pruning = pruning,
+                    Renumber = IsRenumbered,
+                    Trace = trace,
+                },
+                _cache, _output, cancellation);
             _logitsFetched = false;
             trace?.AddVector("language.logits", _backend, _output);
         }
@@ -128,4 +158,23 @@ public sealed class DecodingSession : IDisposable
 
     internal static int PrefillLength(PromptTokens prompt, IReadOnlyList<EncodedPicture> pictures) =>
         prompt.Ids.Length - pictures.Count + pictures.Sum(p => p.Tokens.Rows);
+
+    /// <summary>Where the pictures' tokens lie among the rows of a prompt.</summary>
+    internal static List<VisualRows> VisualRows(PromptTokens prompt, IReadOnlyList<EncodedPicture> pictures)
+    {
+        var visual = new List<VisualRows>();
+        var row = 0;
+        foreach (var id in prompt.Ids)
+        {
+            if (id == PromptTokens.Picture)
+            {
+                var picture = pictures[visual.Count];
+                visual.Add(new VisualRows(row, picture.Tokens.Rows, picture.Language));
+                row += picture.Tokens.Rows;
+            }
+            else row++;
+        }
+
+        return visual;
+    }
 }

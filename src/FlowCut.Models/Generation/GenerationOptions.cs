@@ -11,7 +11,7 @@ public sealed record GenerationOptions
     public IPruningStrategy? Pruning { get; init; }
 
     /// <summary>How pictures are prepared.</summary>
-    public PreprocessMode Preprocess { get; init; } = PreprocessMode.Original;
+    public PictureOptions Pictures { get; init; } = new();
 
     /// <summary>Tokens at most, at least 1.</summary>
     public int MaxTokens { get; init; } = 128;

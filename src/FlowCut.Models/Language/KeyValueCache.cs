@@ -2,22 +2,26 @@ using FlowCut.Models.Backends;
 
 namespace FlowCut.Models.Language;
 
-/// <summary>Rotated keys and values of every decoder layer for the positions seen so far.</summary>
+/// <summary>Rotated keys and values of every decoder layer for the tokens seen so far. Layers behind one that dropped tokens hold fewer.</summary>
 public sealed class KeyValueCache : IDisposable
 {
     private readonly Tensor[] _keys, _values;
+    private readonly int[] _lengths;
 
-    internal KeyValueCache(Backend backend, LlamaConfig config, int capacity)
+    /// <param name="backend">Allocates it.</param>
+    /// <param name="config">Of the decoder.</param>
+    /// <param name="capacities">Tokens there is room for, of each layer.</param>
+    internal KeyValueCache(Backend backend, LanguageConfig config, ReadOnlySpan<int> capacities)
     {
-        Capacity = capacity;
         _keys = new Tensor[config.Layers];
         _values = new Tensor[config.Layers];
+        _lengths = new int[config.Layers];
         try
         {
             for (var i = 0; i < config.Layers; i++)
             {
-                _keys[i] = backend.Allocate(capacity, config.KeyValueHeads * config.HeadSize);
-                _values[i] = backend.Allocate(capacity, config.KeyValueHeads * config.HeadSize);
+                _keys[i] = backend.Allocate(capacities[i], config.KeyValueHeads * config.HeadSize);
+                _values[i] = backend.Allocate(capacities[i], config.KeyValueHeads * config.HeadSize);
             }
         }
         catch
@@ -28,17 +32,26 @@ public sealed class KeyValueCache : IDisposable
         }
     }
 
-    /// <summary>Tokens there is room for.</summary>
-    public int Capacity { get; }
+    /// <summary>Tokens there is room for in the first layer, which has the most.</summary>
+    public int Capacity => _keys[0].Rows;
 
-    /// <summary>Tokens held.</summary>
-    public int Length { get; internal set; }
+    /// <summary>Tokens held by the first layer.</summary>
+    public int Length => _lengths[0];
 
     public long Bytes => _keys.Sum(k => 2L * k.Rows * k.Columns * k.Buffer.ElementBytes);
+
+    /// <summary>Tokens held by a layer.</summary>
+    public int LengthOf(int layer) => _lengths[layer];
 
     internal Tensor Keys(int layer) => _keys[layer];
 
     internal Tensor Values(int layer) => _values[layer];
+
+    /// <summary>Counts rows that were written.</summary>
+    internal void Advance(int firstLayer, int endLayer, int rows)
+    {
+        for (var i = firstLayer; i < endLayer; i++) _lengths[i] += rows;
+    }
 
     public void Dispose()
     {

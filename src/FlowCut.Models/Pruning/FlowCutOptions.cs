@@ -3,7 +3,7 @@ namespace FlowCut.Models.Pruning;
 /// <summary>Options of FlowCut; the defaults are the released code (spec/flowcut.md, sections 1 to 4).</summary>
 public sealed record FlowCutOptions
 {
-    /// <summary>T: patches of a picture left after the last event, at least 1.</summary>
+    /// <summary>T: visual tokens of a picture left at the end, at least 1; of each tile where tiles stand for themselves.</summary>
     public required int Keep { get; init; }
 
     public Criteria Criteria { get; init; } = Criteria.All;
@@ -23,14 +23,39 @@ public sealed record FlowCutOptions
 
     public CountPolicy Count { get; init; } = CountPolicy.Shared;
 
-    public PositionPolicy Positions { get; init; } = PositionPolicy.Compact;
+    /// <summary>What is scored where the encoder has no CLS token; null: the family's own.</summary>
+    public GlobalTokenScoring? Global { get; init; }
+
+    /// <summary>What stands or falls together where 2×2 patches become one token.</summary>
+    public PatchSelection Selection { get; init; }
+
+    /// <summary>Null: compact, but for Qwen2-VL, whose tokens keep their own positions always.</summary>
+    public PositionPolicy? Positions { get; init; }
 
     /// <summary>The released code with target <paramref name="keep"/>.</summary>
     public static FlowCutOptions Released(int keep) => new() { Keep = keep };
 
     /// <summary>The formulas of the paper with target <paramref name="keep"/>.</summary>
     public static FlowCutOptions Paper(int keep) =>
-        new() { Keep = keep, Semantic = SemanticCriterion.ScaledValueSoftmax, AttentionOverPatches = true };
+        new() { Keep = keep, Semantic = SemanticCriterion.ScaledValueSoftmax, AttentionOverPatches = true, Global = GlobalTokenScoring.Full };
+}
+
+/// <summary>What enters the score where the mean query and the mean value stand for the CLS token (spec/flowcut.md, section 5).</summary>
+public enum GlobalTokenScoring
+{
+    /// <summary>Attention and density: the released code for Qwen2-VL, and the default there.</summary>
+    AttentionDensity,
+    /// <summary>All three criteria: the paper, and the default for SigLIP.</summary>
+    Full,
+}
+
+/// <summary>What is selected where 2×2 patches become one token.</summary>
+public enum PatchSelection
+{
+    /// <summary>Whole groups.</summary>
+    Groups,
+    /// <summary>Single patches, which are then joined in fours as they lie: the released code for Qwen2-VL.</summary>
+    ReleasedPatches,
 }
 
 /// <summary>How many tokens the pictures of a batch (crops, tiles) drop at an event.</summary>

@@ -9,25 +9,30 @@ namespace FlowCut.Models.Pruning;
 internal sealed class FlowCutRecordedRun : IRecordedPruning
 {
     private readonly FlowCutOptions _options;
+    private readonly FlowCutPlan _plan;
     private readonly EncoderStage _stage;
     private readonly IDeviceCounts _device;
     private readonly FlowCutScores _scores;
     private readonly Tensor _entropyRatios;
-    private readonly int _events, _pictures, _capacity;
+    private readonly int _pictures, _capacity;
     private readonly IndexBuffer _rows, _offsets;
     private readonly List<Layer> _layers = [];
     private Sequences _alive;
     private AttentionExport? _export;
     private int _eventNumber;
 
-    public FlowCutRecordedRun(FlowCutOptions options, EncoderStage stage, IDeviceCounts device, int events)
+    /// <param name="options">What decides.</param>
+    /// <param name="plan">What it comes to: single patches behind a CLS token.</param>
+    /// <param name="stage">The encoder; its sequences are equally long.</param>
+    /// <param name="device">Makes the counts.</param>
+    public FlowCutRecordedRun(FlowCutOptions options, FlowCutPlan plan, EncoderStage stage, IDeviceCounts device)
     {
-        (_options, _stage, _device, _events) = (options, stage, device, events);
+        (_options, _plan, _stage, _device) = (options, plan, stage, device);
         (_pictures, _capacity) = (stage.Sequences.Count, stage.Sequences.Rows);
-        _scores = new FlowCutScores(options, stage);
+        _scores = new FlowCutScores(options, plan, stage);
         _entropyRatios = stage.Backend.Allocate(stage.LayersRun, _pictures, Precision.Single);
-        _rows = stage.Backend.AllocateIndices(checked(events * _capacity));
-        _offsets = stage.Backend.AllocateIndices(checked((events + 1) * (_pictures + 1)));
+        _rows = stage.Backend.AllocateIndices(checked(plan.Events * _capacity));
+        _offsets = stage.Backend.AllocateIndices(checked((plan.Events + 1) * (_pictures + 1)));
         stage.Backend.Upload(stage.Sequences.Offsets, _offsets);
         Sequences = Sequences.AtMost(stage.Sequences.Offsets, OffsetsAfter(0));
         _alive = Sequences;
@@ -46,7 +51,7 @@ internal sealed class FlowCutRecordedRun : IRecordedPruning
     }
 
     public AttentionExport? Request(int layer) =>
-        _export = layer <= _stage.LastPruningLayer && AlivePatches > _options.Keep ? _scores.Export(_alive.Rows) : null;
+        _export = layer <= _stage.LastPruningLayer && AlivePatches > _plan.Target ? _scores.Export(_alive.Rows) : null;
 
     public void Observe(int layer)
     {
@@ -61,7 +66,7 @@ internal sealed class FlowCutRecordedRun : IRecordedPruning
         _eventNumber++;
         var adaptive = _options.Schedule.NeedsEntropy(remaining);
         var most = adaptive ? AlivePatches : _options.Schedule.KeptAfter(new PruningEvent(
-            _eventNumber, _events, remaining, _stage.Sequences.Length(0) - 1, AlivePatches, _options.Keep, double.NaN));
+            _eventNumber, _plan.Events, remaining, _stage.Sequences.Length(0) - 1, AlivePatches, _plan.Target, double.NaN));
         // nothing is dropped by a count that is known to drop nothing
         if (!adaptive && most == AlivePatches) return null;
 
@@ -71,7 +76,7 @@ internal sealed class FlowCutRecordedRun : IRecordedPruning
             Cumulative = _scores.Cumulative(_alive.Rows),
             Keys = _alive,
             EntropyRatios = adaptive ? RatiosOf(layer) : null,
-            Keep = adaptive ? _options.Keep : most,
+            Keep = adaptive ? _plan.Target : most,
             Remaining = remaining,
             SharedCount = _options.Count == CountPolicy.Shared,
             Rows = rows,
@@ -100,7 +105,7 @@ internal sealed class FlowCutRecordedRun : IRecordedPruning
             for (var picture = 0; picture < _pictures; picture++)
             {
                 var alive = before[picture + 1] - before[picture] - 1;
-                if (alive <= _options.Keep) continue;
+                if (alive <= _plan.Target) continue;
                 var ratio = ratios[layer * _pictures + picture];
                 if (float.IsNaN(ratio)) throw FlowCutRun.NotANumber(layer, picture);
                 records[picture].Layers.Add(new LayerRecord { Layer = layer, Alive = alive, EntropyRatio = ratio });
@@ -111,7 +116,7 @@ internal sealed class FlowCutRecordedRun : IRecordedPruning
             for (var picture = 0; picture < _pictures; picture++)
             {
                 var survivors = rows.AsSpan((number - 1) * _capacity + after[picture] + 1, after[picture + 1] - after[picture] - 1);
-                FlowCutRun.AddSelection(records[picture], layer, survivors, before[picture] + 1);
+                FlowCutRun.AddSelection(records[picture], layer, survivors, before[picture] + 1, group: 1);
             }
 
             before = after;

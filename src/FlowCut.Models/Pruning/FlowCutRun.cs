@@ -3,34 +3,35 @@ using FlowCut.Models.Backends;
 namespace FlowCut.Models.Pruning;
 
 /// <summary>
-/// FlowCut over one batch of pictures. Scores stay on the device; the host learns only the entropy ratios, from which
+/// FlowCut over one batch of pictures, crops or tiles. Scores stay on the device; the host learns only the entropy ratios, from which
 /// it computes the counts. Kept rows are fetched once, at the end.
 /// </summary>
 internal sealed class FlowCutRun : ILayerPruning
 {
     private readonly FlowCutOptions _options;
+    private readonly FlowCutPlan _plan;
     private readonly EncoderStage _stage;
     private readonly Backend _backend;
     private readonly FlowCutScores _scores;
     private readonly HostValues _entropyRatios;
-    private readonly int _events, _capacity;
+    private readonly int _capacity;
     private readonly IndexBuffer _rows;
     private readonly List<(int Layer, Sequences Before, RowSelection Kept)> _selections = [];
     private Sequences _alive;
     private AttentionExport? _export;
     private int _eventNumber;
 
-    public FlowCutRun(FlowCutOptions options, EncoderStage stage, int events)
+    public FlowCutRun(FlowCutOptions options, FlowCutPlan plan, EncoderStage stage)
     {
         _options = options;
+        _plan = plan;
         _stage = stage;
         _backend = stage.Backend;
-        _events = events;
         _alive = stage.Sequences;
         _capacity = stage.Sequences.Rows;
-        _scores = new FlowCutScores(options, stage);
+        _scores = new FlowCutScores(options, plan, stage);
         _entropyRatios = _backend.AllocateHostValues(stage.Sequences.Count);
-        _rows = _backend.AllocateIndices(checked(events * _capacity));
+        _rows = _backend.AllocateIndices(checked(plan.Events * _capacity));
     }
 
     public AttentionExport? Request(int layer) =>
@@ -43,11 +44,11 @@ internal sealed class FlowCutRun : ILayerPruning
         for (var i = 0; i < _alive.Count; i++)
         {
             if (!IsScored(i)) continue;
-            var record = new LayerRecord { Layer = layer, Alive = _alive.Length(i) - 1 };
+            var record = new LayerRecord { Layer = layer, Alive = _alive.Length(i) - ClassRows };
             if (_stage.RecordScores)
             {
                 record.Attention = Fetch(arguments.AttentionScores, i);
-                record.Semantic = Fetch(arguments.SemanticScores, i);
+                if (_plan.Criteria.HasFlag(Criteria.Semantic)) record.Semantic = Fetch(arguments.SemanticScores, i);
                 record.Density = Fetch(_export!.ValueDensity, i);
                 record.Score = Fetch(arguments.Scores, i);
                 record.Cumulative = Fetch(arguments.Cumulative, i);
@@ -73,14 +74,12 @@ internal sealed class FlowCutRun : ILayerPruning
         _eventNumber++;
         var kept = Counts(remaining);
         var after = new int[_alive.Count + 1];
-        for (var i = 0; i < _alive.Count; i++) after[i + 1] = after[i] + kept[i] + 1;
+        for (var i = 0; i < _alive.Count; i++) after[i + 1] = after[i] + _plan.Rows(kept[i], _stage.HasClass);
         if (after[^1] == _alive.Rows) return null;
 
         var start = _selections.Count * _capacity;
         var cumulative = _scores.Cumulative(_alive.Rows);
-        // The CLS token's running score is +∞, so the selection of kept + 1 rows always holds it.
-        for (var i = 0; i < _alive.Count; i++)
-            _backend.SelectTop(cumulative.SliceColumns(_alive.Start(i), _alive.Length(i)), kept[i] + 1, _alive.Start(i), _rows, start + after[i]);
+        for (var i = 0; i < _alive.Count; i++) Select(cumulative, i, kept[i], start + after[i]);
         var rows = new IndexView(_rows, start, after[^1]);
         _backend.GatherRows(AsColumn(cumulative), rows, AsColumn(_scores.CumulativeSpare(after[^1])));
         _scores.TakeSpare();
@@ -93,28 +92,30 @@ internal sealed class FlowCutRun : ILayerPruning
 
     public void Finish()
     {
-        if (_selections.Count == 0) return;
-        var all = new int[_selections.Count * _capacity];
-        _backend.Download(_rows, all);
-        foreach (var (layer, before, kept) in _selections)
+        if (_selections.Count > 0)
         {
-            var rows = all.AsSpan(kept.Rows.Start, kept.Rows.Length);
-            for (var picture = 0; picture < before.Count; picture++)
+            var all = new int[_selections.Count * _capacity];
+            _backend.Download(_rows, all);
+            foreach (var (layer, before, kept) in _selections)
             {
-                var survivors = rows.Slice(kept.Sequences.Start(picture) + 1, kept.Sequences.Length(picture) - 1);
-                AddSelection(_stage.Records[picture], layer, survivors, before.Start(picture) + 1);
+                var rows = all.AsSpan(kept.Rows.Start, kept.Rows.Length);
+                for (var picture = 0; picture < before.Count; picture++)
+                {
+                    var survivors = rows.Slice(kept.Sequences.Start(picture) + ClassRows, kept.Sequences.Length(picture) - ClassRows);
+                    AddSelection(_stage.Records[picture], layer, survivors, before.Start(picture) + ClassRows, _plan.Group);
+                }
             }
         }
+
+        foreach (var record in _stage.Records) record.SortScores();
     }
 
     /// <summary>Notes what an event kept of one picture: rows of the layer's output, of which <paramref name="firstPatch"/> was its first patch.</summary>
-    public static void AddSelection(PruningRecord record, int layer, ReadOnlySpan<int> survivors, int firstPatch)
+    public static void AddSelection(PruningRecord record, int layer, ReadOnlySpan<int> survivors, int firstPatch, int group)
     {
-        if (survivors.Length == record.Kept.Length) return;
-        var numbers = new int[survivors.Length];
-        for (var i = 0; i < numbers.Length; i++) numbers[i] = record.Kept[survivors[i] - firstPatch];
-        record.Kept = numbers;
-        record.Layers.Find(l => l.Layer == layer)!.Kept = numbers;
+        var among = new int[survivors.Length];
+        for (var i = 0; i < among.Length; i++) among[i] = survivors[i] - firstPatch;
+        record.Keep(layer, among, group);
     }
 
     public static ComputationException NotANumber(int layer, int picture) =>
@@ -127,16 +128,37 @@ internal sealed class FlowCutRun : ILayerPruning
         _rows.Dispose();
     }
 
-    /// <summary>Patches that each picture keeps at this event.</summary>
+    /// <summary>Rows in front of a sequence's patches.</summary>
+    private int ClassRows => _stage.HasClass ? 1 : 0;
+
+    /// <summary>Writes the rows of a sequence that stay.</summary>
+    private void Select(Tensor cumulative, int sequence, int kept, int destination)
+    {
+        var (start, length) = (_alive.Start(sequence), _alive.Length(sequence));
+        if (_plan.Group == 1)
+        {
+            // the CLS token's running score is +∞, so that a selection of one row more always holds it
+            _backend.SelectTop(cumulative.SliceColumns(start, length), 1, kept + ClassRows, start, _rows, destination);
+            return;
+        }
+
+        if (_stage.HasClass) _backend.SelectTop(cumulative.SliceColumns(start, 1), 1, 1, start, _rows, destination);
+        _backend.SelectTop(
+            cumulative.SliceColumns(start + ClassRows, length - ClassRows), _plan.Group, kept, start + ClassRows, _rows, destination + ClassRows);
+    }
+
+    private int Units(int sequence) => _plan.Units(_alive.Length(sequence), _stage.HasClass);
+
+    /// <summary>Units that each picture keeps at this event.</summary>
     private int[] Counts(int remaining)
     {
         var kept = new int[_alive.Count];
         var shared = int.MaxValue;
         for (var i = 0; i < kept.Length; i++)
         {
-            var alive = _alive.Length(i) - 1;
-            kept[i] = alive <= _options.Keep ? alive : _options.Schedule.KeptAfter(new PruningEvent(
-                _eventNumber, _events, remaining, _stage.Records[i].Patches, alive, _options.Keep, _entropyRatios.Read(i)));
+            var alive = Units(i);
+            kept[i] = alive <= _plan.Target ? alive : _options.Schedule.KeptAfter(new PruningEvent(
+                _eventNumber, _plan.Events, remaining, _stage.Records[i].Patches / _plan.Group, alive, _plan.Target, _entropyRatios.Read(i)));
             shared = Math.Min(shared, kept[i]);
         }
 
@@ -145,7 +167,7 @@ internal sealed class FlowCutRun : ILayerPruning
         return kept;
     }
 
-    private bool IsScored(int sequence) => _alive.Length(sequence) - 1 > _options.Keep;
+    private bool IsScored(int sequence) => Units(sequence) > _plan.Target;
 
     private bool AnyAboveTarget()
     {
@@ -161,8 +183,8 @@ internal sealed class FlowCutRun : ILayerPruning
 
     private float[] Fetch(Tensor row, int sequence)
     {
-        var values = new float[_alive.Length(sequence) - 1];
-        _backend.Download(row.SliceColumns(_alive.Start(sequence) + 1, values.Length), values);
+        var values = new float[_alive.Length(sequence) - ClassRows];
+        _backend.Download(row.SliceColumns(_alive.Start(sequence) + ClassRows, values.Length), values);
         return values;
     }
 }

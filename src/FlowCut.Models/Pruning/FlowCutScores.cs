@@ -7,17 +7,19 @@ internal sealed class FlowCutScores : IDisposable
 {
     private readonly FlowCutOptions _options;
     private readonly EncoderStage _stage;
+    private readonly Criteria _criteria;
     private readonly DeviceBuffer _exports, _scores;
     private readonly int _capacity;
     private int _cumulative = 3, _cumulativeSpare = 4;
     private bool _scored;
 
-    public FlowCutScores(FlowCutOptions options, EncoderStage stage)
+    public FlowCutScores(FlowCutOptions options, FlowCutPlan plan, EncoderStage stage)
     {
         _options = options;
+        _criteria = plan.Criteria;
         _stage = stage;
         _capacity = stage.Sequences.Rows;
-        _exports = stage.Backend.Allocate((2L * stage.Heads + 2) * _capacity, Precision.Single);
+        _exports = stage.Backend.Allocate((2L * stage.Heads + 2) * _capacity + stage.Sequences.Count, Precision.Single);
         _scores = stage.Backend.Allocate(5L * _capacity, Precision.Single);
     }
 
@@ -31,6 +33,7 @@ internal sealed class FlowCutScores : IDisposable
             ValueProducts = new Tensor(_exports, (long)heads * _capacity, heads, rows, rows),
             ValueDensity = new Tensor(_exports, 2L * heads * _capacity, 1, rows, rows),
             ValueSquaredNorms = new Tensor(_exports, (2L * heads + 1) * _capacity, 1, rows, rows),
+            GlobalSquaredNorms = _stage.HasClass ? null : new Tensor(_exports, (2L * heads + 2) * _capacity, 1, _stage.Sequences.Count, _stage.Sequences.Count),
         };
     }
 
@@ -61,7 +64,8 @@ internal sealed class FlowCutScores : IDisposable
             Keys = keys,
             Heads = _stage.Heads,
             HeadSize = _stage.HeadSize,
-            Criteria = _options.Criteria,
+            HasClass = _stage.HasClass,
+            Criteria = _criteria,
             Semantic = _options.Semantic,
             AttentionOverPatches = _options.AttentionOverPatches,
             EmaWeight = first ? null : _options.EmaWeight,

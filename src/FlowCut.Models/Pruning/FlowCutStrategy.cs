@@ -6,6 +6,8 @@ namespace FlowCut.Models.Pruning;
 /// </summary>
 public sealed class FlowCutStrategy : IPruningStrategy
 {
+    private const int ReleasedStageLayer = 1;
+
     public FlowCutStrategy(FlowCutOptions options)
     {
         ArgumentNullException.ThrowIfNull(options);
@@ -26,20 +28,33 @@ public sealed class FlowCutStrategy : IPruningStrategy
 
     public int Keep => Options.Keep;
 
-    public PositionPolicy Positions => Options.Positions;
+    public bool PrunesEncoder => true;
+
+    public PositionPolicy? Positions => Options.Positions;
 
     /// <inheritdoc/>
-    /// <exception cref="InputException">More tokens are to be kept than a picture has, or the schedule has no event.</exception>
-    public ILayerPruning? BeginEncoder(EncoderStage stage) => Events(stage) is > 0 and var events ? new FlowCutRun(Options, stage, events) : null;
+    /// <exception cref="InputException">More tokens are to be kept than a picture has, the schedule has no event, or an option is for another family.</exception>
+    public ILayerPruning? BeginEncoder(EncoderStage stage)
+    {
+        var plan = FlowCutPlan.Of(Options, stage);
+        return plan.Events > 0 ? new FlowCutRun(Options, plan, stage) : null;
+    }
 
     /// <inheritdoc/>
-    /// <exception cref="InputException">More tokens are to be kept than a picture has, or the schedule has no event.</exception>
+    /// <exception cref="InputException">More tokens are to be kept than a picture has, the schedule has no event, or an option is for another family.</exception>
     public IRecordedPruning? BeginRecordedEncoder(EncoderStage stage)
     {
-        var events = Events(stage);
-        if (events == 0 || stage.Backend.DeviceCounts is not { } counts || stage.RecordScores) return null;
-        // where nothing is to be dropped there is nothing to score; pictures of one batch are equally large
-        return Options.Keep < stage.Sequences.Length(0) - 1 ? new FlowCutRecordedRun(Options, stage, counts, events) : null;
+        var plan = FlowCutPlan.Of(Options, stage);
+        if (plan.Events == 0 || plan.Group > 1 || !stage.HasClass || stage.Backend.DeviceCounts is not { } counts || stage.RecordScores) return null;
+        return new FlowCutRecordedRun(Options, plan, stage, counts);
+    }
+
+    /// <inheritdoc/>
+    /// <remarks>As released: LLaVA-NeXT and Qwen2-VL prune once more after layer 1, to T.</remarks>
+    public IDecoderPruning? BeginDecoder(DecoderStage stage)
+    {
+        ArgumentNullException.ThrowIfNull(stage);
+        return stage.Form is PictureForm.AnyRes or PictureForm.Native ? new LanguageStage(Options.Keep, ReleasedStageLayer).Begin(stage) : null;
     }
 
     /// <summary>Strategies of equal options do the same, so that one's recorded encoder serves the other.</summary>
@@ -49,30 +64,4 @@ public sealed class FlowCutStrategy : IPruningStrategy
 
     /// <summary>All options.</summary>
     public override string ToString() => $"{Name} {Options}";
-
-    /// <summary>Pruning events of a run; 0 where nothing has to be dropped.</summary>
-    private int Events(EncoderStage stage)
-    {
-        ArgumentNullException.ThrowIfNull(stage);
-        for (var i = 0; i < stage.Sequences.Count; i++)
-        {
-            var patches = stage.Sequences.Length(i) - 1;
-            if (Options.Keep > patches)
-                throw new InputException($"cannot keep {Options.Keep} of {patches} visual tokens: the budget is 1 to {patches}");
-        }
-
-        var events = 0;
-        for (var layer = 0; layer < stage.LayersRun; layer++)
-        {
-            if (Options.Schedule.IsEvent(layer, stage.LastPruningLayer - layer, Options.PruneEvery)) events++;
-        }
-
-        for (var i = 0; i < stage.Sequences.Count && events == 0; i++)
-        {
-            if (Options.Keep < stage.Sequences.Length(i) - 1)
-                throw new InputException($"the schedule has no pruning event in the {stage.LayersRun} encoder layers that run (layers 0 to {stage.LastPruningLayer} may prune)");
-        }
-
-        return events;
-    }
 }

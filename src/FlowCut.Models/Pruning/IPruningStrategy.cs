@@ -11,11 +11,14 @@ public interface IPruningStrategy
     /// <summary>As on the command line.</summary>
     string Name { get; }
 
-    /// <summary>Visual tokens of a picture that are left at the end.</summary>
+    /// <summary>Visual tokens of a picture that are left at the end; the most where that depends on the picture.</summary>
     int Keep { get; }
 
-    /// <summary>Positions of the kept tokens in the language model.</summary>
-    PositionPolicy Positions { get; }
+    /// <summary>Whether tokens are dropped before the language model, so that the picture's rows are no longer whole.</summary>
+    bool PrunesEncoder { get; }
+
+    /// <summary>Positions of the kept tokens in the language model; null: the model's own rule.</summary>
+    PositionPolicy? Positions { get; }
 
     /// <summary>Begins a run over the layers of a vision encoder; null where nothing is pruned there.</summary>
     /// <exception cref="InputException">The strategy's options do not fit this encoder.</exception>
@@ -27,6 +30,10 @@ public interface IPruningStrategy
     /// </summary>
     /// <exception cref="InputException">The strategy's options do not fit this encoder.</exception>
     IRecordedPruning? BeginRecordedEncoder(EncoderStage stage) => null;
+
+    /// <summary>Begins a run over the layers of a language model that reads a prompt; null where nothing is pruned there.</summary>
+    /// <exception cref="InputException">The strategy's options do not fit this language model.</exception>
+    IDecoderPruning? BeginDecoder(DecoderStage stage) => null;
 }
 
 /// <summary>
@@ -86,7 +93,16 @@ public sealed class EncoderStage
 
     public required int HeadSize { get; init; }
 
-    /// <summary>Rows of each picture, its CLS token first.</summary>
+    /// <summary>Whether each sequence's first row is a CLS token, which is no patch and is always kept.</summary>
+    public bool HasClass { get; init; } = true;
+
+    /// <summary>Neighbouring rows that become one visual token: 1, or 4 where the connector joins 2×2 patches.</summary>
+    public int GroupSize { get; init; } = 1;
+
+    /// <summary>What the sequences are of a picture.</summary>
+    public PictureForm Form { get; init; }
+
+    /// <summary>Rows of each picture, its CLS token first where it has one.</summary>
     public required Sequences Sequences { get; init; }
 
     /// <summary>One per sequence, filled as the run goes on.</summary>
@@ -94,6 +110,22 @@ public sealed class EncoderStage
 
     /// <summary>Also record every score, for a trace or an analysis. Costs a download per layer.</summary>
     public bool RecordScores { get; init; }
+
+    /// <summary>Patches of a sequence.</summary>
+    public int Patches(int sequence) => Sequences.Length(sequence) - (HasClass ? 1 : 0);
+}
+
+/// <summary>How a model takes a picture.</summary>
+public enum PictureForm
+{
+    /// <summary>As one square: LLaVA-1.5.</summary>
+    Square,
+    /// <summary>The whole and the tiles of a grid, whose patches are laid together again: LLaVA-NeXT.</summary>
+    AnyRes,
+    /// <summary>Tiles and a thumbnail, each for itself: InternVL2.</summary>
+    Tiles,
+    /// <summary>At its own resolution: Qwen2-VL.</summary>
+    Native,
 }
 
 /// <summary>Where kept visual tokens stand in the language model (spec/flowcut.md, section 4).</summary>

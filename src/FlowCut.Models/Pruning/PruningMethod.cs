@@ -70,7 +70,9 @@ internal sealed class FlowCutMethod : PruningMethod
         new("prune-every", "a whole number of layers, 1 or more", "2"),
         new("schedule", "adaptive, fixed:R (0 < R < 1), single:LAYER or profile", "adaptive"),
         new("count", "shared or per-tile", "shared"),
-        new("positions", "compact or original", "compact"),
+        new("selection", "groups or released-patches; where 2×2 patches become one token", "groups"),
+        new("global", "attention-density or full; encoders without a CLS token", "attention-density for Qwen2-VL, else full"),
+        new("positions", "compact or original", "compact; original for Qwen2-VL, always"),
     ];
 
     private protected override IPruningStrategy Build(int keep, IReadOnlyDictionary<string, string> settings)
@@ -92,6 +94,8 @@ internal sealed class FlowCutMethod : PruningMethod
                 "prune-every" => options with { PruneEvery = int.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out var n) && n >= 1 ? n : throw WrongValue(name, value) },
                 "schedule" => options with { Schedule = ParseSchedule(value) },
                 "count" => options with { Count = value switch { "shared" => CountPolicy.Shared, "per-tile" => CountPolicy.PerTile, _ => throw WrongValue(name, value) } },
+                "selection" => options with { Selection = value switch { "groups" => PatchSelection.Groups, "released-patches" => PatchSelection.ReleasedPatches, _ => throw WrongValue(name, value) } },
+                "global" => options with { Global = value switch { "attention-density" => GlobalTokenScoring.AttentionDensity, "full" => GlobalTokenScoring.Full, _ => throw WrongValue(name, value) } },
                 "positions" => options with { Positions = value switch { "compact" => PositionPolicy.Compact, "original" => PositionPolicy.Original, _ => throw WrongValue(name, value) } },
                 _ => throw new InvalidOperationException($"The option '{name}' is listed but not read."),
             };

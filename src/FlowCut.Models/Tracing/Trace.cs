@@ -1,6 +1,7 @@
 using System.Runtime.InteropServices;
 using FlowCut.Models.Backends;
 using FlowCut.Models.Checkpoints;
+using FlowCut.Models.Families;
 using FlowCut.Models.Pruning;
 
 namespace FlowCut.Models.Tracing;
@@ -35,13 +36,6 @@ public sealed class Trace
 
     internal static string Prefix(int picture, int pictures) => pictures > 1 ? $"image.{picture}." : "";
 
-    /// <summary>Downloads a tensor, per sequence where there are several.</summary>
-    internal void AddRows(string name, Backend backend, Tensor tensor, Sequences sequences)
-    {
-        for (var i = 0; i < sequences.Count; i++)
-            AddRows(Prefix(i, sequences.Count) + name, backend, tensor.SliceRows(sequences.Start(i), sequences.Length(i)));
-    }
-
     internal void AddRows(string name, Backend backend, Tensor tensor)
     {
         var values = new float[(long)tensor.Rows * tensor.Columns];
@@ -69,6 +63,65 @@ public sealed class Trace
             AddScores(name + "cumulative", layer.Cumulative);
             Add(name + "entropy_ratio", [(float)layer.EntropyRatio], 1);
             if (layer.Kept is not null) Add(name + "keep_indices", layer.Kept);
+            if (layer.KeptGroups is not null) Add(name + "keep_groups", layer.KeptGroups);
+        }
+    }
+
+    /// <summary>Several pictures in one tensor each: scores of those that are still scored, numbers counted over all pictures.</summary>
+    internal void AddRecords(PruningRecord[] records, int groupSize)
+    {
+        foreach (var layer in records.SelectMany(r => r.Layers).Select(l => l.Layer).Distinct().Order())
+        {
+            var name = $"vision.layer.{layer}.";
+            var scored = records.Select(r => r.Layers.Find(l => l.Layer == layer)).OfType<LayerRecord>().ToArray();
+            AddScores(name + "cls_attention", Join(l => l.Attention));
+            AddScores(name + "semantic", Join(l => l.Semantic));
+            AddScores(name + "density", Join(l => l.Density));
+            AddScores(name + "score", Join(l => l.Score));
+            AddScores(name + "cumulative", Join(l => l.Cumulative));
+            Add(name + "entropy_ratio", [.. scored.Select(l => (float)l.EntropyRatio)], scored.Length);
+            if (scored.All(l => l.Kept is null)) continue;
+            var numbers = new List<int>();
+            var start = 0;
+            foreach (var record in records)
+            {
+                var offset = start;
+                numbers.AddRange(record.KeptAfter(layer).Select(n => n + offset));
+                start += record.Patches;
+            }
+
+            Add(name + "keep_indices", [.. numbers]);
+            if (scored.Any(l => l.KeptGroups is not null)) Add(name + "keep_groups", [.. numbers.Where((_, i) => i % groupSize == 0).Select(n => n / groupSize)]);
+
+            float[]? Join(Func<LayerRecord, float[]?> scores) => scored.All(l => scores(l) is not null) ? [.. scored.SelectMany(l => scores(l)!)] : null;
+        }
+    }
+
+    /// <summary>What was dropped in the language model, over the visual tokens of all pictures.</summary>
+    internal void AddLanguage(IReadOnlyList<EncodedPicture> pictures, ModelDescription model)
+    {
+        foreach (var layer in pictures.SelectMany(p => p.Language).Select(r => r.Layer).Distinct().Order())
+        {
+            var name = $"language.layer.{layer}.";
+            var scored = pictures.Select(p => p.Language.Find(r => r.Layer == layer)).OfType<DecoderRecord>().ToArray();
+            AddScores(name + "attention", [.. scored.SelectMany(r => r.Attention ?? [])]);
+            AddScores(name + "semantic", [.. scored.SelectMany(r => r.Semantic ?? [])]);
+            AddScores(name + "density", [.. scored.SelectMany(r => r.Density ?? [])]);
+            AddScores(name + "score", [.. scored.SelectMany(r => r.Score ?? [])]);
+            List<int> entered = [], numbers = [];
+            int tokens = 0, unpruned = 0;
+            foreach (var picture in pictures)
+            {
+                var kept = picture.Language.Find(r => r.Layer == layer)?.Kept ?? [.. Enumerable.Range(0, picture.Tokens.Rows)];
+                entered.AddRange(kept.Select(i => i + tokens));
+                numbers.AddRange(kept.Select(i => picture.Numbers[i] + unpruned));
+                tokens += picture.Tokens.Rows;
+                unpruned += picture.Unpruned;
+            }
+
+            // where the picture is one grid of patches its tokens are called by their patches
+            Add(name + "keep_indices", [.. model.Form == PictureForm.Square ? numbers : entered]);
+            if (model.Form == PictureForm.Native) Add(name + "keep_groups", [.. numbers]);
         }
     }
 

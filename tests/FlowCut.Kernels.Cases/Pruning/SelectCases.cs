@@ -89,21 +89,23 @@ internal sealed record FlowSelectCase(string Lengths, bool HasClass, ScoreKind K
     }
 }
 
-internal sealed record SelectTopCase(int Rows, int Columns, int Count, ScoreKind Kind, Layout Layout = default) : KernelCase
+internal sealed record SelectTopCase(int Rows, int Columns, int Count, ScoreKind Kind, Layout Layout = default, int Group = 1) : KernelCase
 {
     public override Prepared Prepare(Workbench bench)
     {
         var scores = Enumerable.Range(0, Rows).SelectMany(row => Scores.Make(Kind, Columns).Select((x, i) => i == row ? 0.1f : x)).ToArray();
         var x = bench.Matrix(scores, Rows, Columns, ElementType.Float32, Layout);
-        DeviceArray<int> indices = bench.Output<int>(Rows * Count);
+        DeviceArray<int> indices = bench.Output<int>(Rows * Count * Group);
         var values = bench.Output<float>(Rows * Count);
         return new Prepared(
-            () => SelectTop.Launch(bench.Kernels, x, indices, values, Count, 100, bench.Stream),
+            () => SelectTop.Launch(bench.Kernels, x, indices, values, Group, Count, 100, bench.Stream),
             what =>
             {
-                var expected = Enumerable.Range(0, Rows).SelectMany(row => Scores.Top(scores[(row * Columns)..((row + 1) * Columns)], Count).Select(c => (Row: row, Column: c))).ToArray();
-                Verify.True(expected.Select(e => e.Column + 100).SequenceEqual(bench.Read(indices)), $"{what}: other columns are selected");
-                Verify.Sequence(expected.Select(e => scores[e.Row * Columns + e.Column]), bench.Read(values), $"{what}, values");
+                var sums = scores.Chunk(Group).Select(group => group.Skip(1).Aggregate(group[0], (sum, score) => sum + score)).ToArray();
+                var groups = Columns / Group;
+                var expected = Enumerable.Range(0, Rows).SelectMany(row => Scores.Top(sums[(row * groups)..((row + 1) * groups)], Count).Select(g => (Row: row, Number: g))).ToArray();
+                Verify.True(expected.SelectMany(e => Enumerable.Range(e.Number * Group + 100, Group)).SequenceEqual(bench.Read(indices)), $"{what}: other columns are selected");
+                Verify.Sequence(expected.Select(e => sums[e.Row * groups + e.Number]), bench.Read(values), $"{what}, values");
             },
             x.Bytes);
     }
@@ -127,5 +129,8 @@ internal static class SelectTable
         .. from count in new[] { 0, 1, 31, 63, 64 } from kind in Enum.GetValues<ScoreKind>() select new SelectTopCase(3, 64, count, kind),
         .. from columns in new[] { 0, 1, 577, 1024, 1025, 16384 } select new SelectTopCase(1, columns, columns / 3, ScoreKind.Normal),
         new SelectTopCase(2, 5000, 4999, ScoreKind.Ties, Layout.Misaligned),
+        .. from kind in Enum.GetValues<ScoreKind>() from count in new[] { 0, 5, 16 } select new SelectTopCase(2, 64, count, kind, default, 4),
+        new SelectTopCase(1, 1024, 64, ScoreKind.Normal, Layout.Misaligned, 4),
+        new SelectTopCase(1, 65536, 4096, ScoreKind.Normal, default, 4),
     ];
 }

@@ -101,7 +101,7 @@ public sealed class FlowGoldenTests : IDisposable
             var scores = Array.ConvertAll(Values($"select.{name}.cumulative"), x => (float)x);
             Assert.Equal(Indices($"select.{name}.keep_indices"), Select(bench, bench.Array(scores), [0, scores.Length], false, default, keep, 0, false)[0].Select(i => (long)i));
             var indices = bench.Output<int>(keep);
-            SelectTop.Launch(bench.Kernels, bench.Matrix(scores, 1, scores.Length, ElementType.Float32), indices, default, keep, 0, bench.Stream);
+            SelectTop.Launch(bench.Kernels, bench.Matrix(scores, 1, scores.Length, ElementType.Float32), indices, default, 1, keep, 0, bench.Stream);
             Assert.Equal(Indices($"select.{name}.keep_indices"), bench.Read(indices).Select(i => (long)i));
         }
     }

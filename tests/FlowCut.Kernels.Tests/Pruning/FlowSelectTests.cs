@@ -35,8 +35,9 @@ public class FlowSelectTests
                 good with { Mapped = bench.Output<uint>(1) }, good with { NewCumulative = bench.Output<float>(8) }, adaptive with { Remaining = 0 }, adaptive with { Target = -1 }, adaptive with { Keep = bench.Array(3) },
             ];
             foreach (var arguments in bad) Assert.ThrowsAny<ArgumentException>(() => FlowSelect.Launch(bench.Kernels, arguments, bench.Stream));
-            Assert.ThrowsAny<ArgumentException>(() => SelectTop.Launch(bench.Kernels, bench.Matrix(null, 1, 5, ElementType.Float32), bench.Output<int>(6), default, 6, 0, bench.Stream));
-            Assert.ThrowsAny<ArgumentException>(() => SelectTop.Launch(bench.Kernels, bench.Matrix(null, 1, 5, ElementType.Float16), bench.Output<int>(6), default, 2, 0, bench.Stream));
+            Assert.ThrowsAny<ArgumentException>(() => SelectTop.Launch(bench.Kernels, bench.Matrix(null, 1, 5, ElementType.Float32), bench.Output<int>(6), default, 1, 6, 0, bench.Stream));
+            Assert.ThrowsAny<ArgumentException>(() => SelectTop.Launch(bench.Kernels, bench.Matrix(null, 1, 5, ElementType.Float32), bench.Output<int>(6), default, 2, 2, 0, bench.Stream));
+            Assert.ThrowsAny<ArgumentException>(() => SelectTop.Launch(bench.Kernels, bench.Matrix(null, 1, 5, ElementType.Float16), bench.Output<int>(6), default, 1, 2, 0, bench.Stream));
         }
     }
 }

@@ -171,15 +171,11 @@ internal readonly unsafe ref struct AttentionBlock(ref readonly AttentionPass pa
     private void FinishExport(float logSum)
     {
         var export = new Span<float>(_pass.LogProbabilities.Row(head) + _pass.Keys.Start(sequence), _pass.Keys.Length(sequence));
-        var visible = _pass.Visible(sequence, _pass.ExportRow);
+        var visible = _pass.Visible(sequence, 0);
         for (var j = 0; j < visible; j++) export[j] -= logSum;
         export[visible..].Fill(float.NegativeInfinity);
     }
 
-    /// <summary>The exported row's lane in a panel, or −1.</summary>
-    private int ExportLane(int panel, int lanes)
-    {
-        var lane = _pass.ExportRow - firstRow - panel * lanes;
-        return _pass.Exports && lane >= 0 && lane < Math.Min(lanes, rows - panel * lanes) ? lane : -1;
-    }
+    /// <summary>The exported row's lane in a panel, or −1: it is the sequence's first.</summary>
+    private int ExportLane(int panel, int lanes) => _pass.Exports && firstRow + panel * lanes == 0 ? 0 : -1;
 }

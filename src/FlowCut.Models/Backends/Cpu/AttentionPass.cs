@@ -15,17 +15,14 @@ internal readonly unsafe struct AttentionPass
         Key = CpuView.Of(a.Key, Keys.Rows, KeyValueHeads * HeadSize, nameof(a.Key));
         Value = CpuView.Of(a.Value, Keys.Rows, KeyValueHeads * HeadSize, nameof(a.Value));
         Output = CpuView.Of(a.Output, Queries.Rows, Heads * HeadSize, nameof(a.Output));
-        ExportRow = -1;
         if (a.Export is not { } export) return;
-        ExportRow = export.Row;
+        Exports = true;
         LogProbabilities = CpuView.Of(export.LogProbabilities, Heads, Keys.Rows, nameof(export.LogProbabilities));
-        ValueProducts = CpuView.Of(export.ValueProducts, KeyValueHeads, Keys.Rows, nameof(export.ValueProducts));
-        ValueDensity = CpuView.Of(export.ValueDensity, 1, Keys.Rows, nameof(export.ValueDensity));
-        ValueSquaredNorms = CpuView.Of(export.ValueSquaredNorms, 1, Keys.Rows, nameof(export.ValueSquaredNorms));
+        Values = new ValueExport(export, Value, KeyValueHeads, HeadSize);
         for (var s = 0; s < Keys.Count; s++)
         {
-            if (Keys.Length(s) > 0 && (ExportRow < 0 || ExportRow >= Queries.Length(s) || ValueRow(s) < 0))
-                throw new ArgumentException($"Row {ExportRow} is to be exported, sequence {s} has {Queries.Length(s)} queries and {Keys.Length(s)} keys.", nameof(a));
+            if (Keys.Length(s) > 0 && (Queries.Length(s) == 0 || FirstValueRow(s) < 0))
+                throw new ArgumentException($"The first query is to be exported, sequence {s} has {Queries.Length(s)} queries and {Keys.Length(s)} keys.", nameof(a));
         }
     }
 
@@ -39,11 +36,7 @@ internal readonly unsafe struct AttentionPass
 
     public CpuView LogProbabilities { get; }
 
-    public CpuView ValueProducts { get; }
-
-    public CpuView ValueDensity { get; }
-
-    public CpuView ValueSquaredNorms { get; }
+    public ValueExport Values { get; }
 
     public Sequences Queries { get; }
 
@@ -59,13 +52,11 @@ internal readonly unsafe struct AttentionPass
 
     public bool Causal { get; }
 
-    /// <summary>−1 where nothing is exported.</summary>
-    public int ExportRow { get; }
+    /// <summary>Whether what the first query of each sequence sees is written down.</summary>
+    public bool Exports { get; }
 
-    public bool Exports => ExportRow >= 0;
-
-    /// <summary>The exported token among its sequence's keys: the last query is the last key.</summary>
-    public int ValueRow(int sequence) => Keys.Length(sequence) - Queries.Length(sequence) + ExportRow;
+    /// <summary>The first query's token among its sequence's keys: the last query is the last key.</summary>
+    public int FirstValueRow(int sequence) => Keys.Length(sequence) - Queries.Length(sequence);
 
     /// <summary>First column of a query head's key/value head.</summary>
     public int KeyColumn(int head) => head / (Heads / KeyValueHeads) * HeadSize;

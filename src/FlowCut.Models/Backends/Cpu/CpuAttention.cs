@@ -68,7 +68,7 @@ internal sealed unsafe class CpuAttention(CpuThreadPool pool, int lanes) : IPara
     {
         if (index < _blockParts) Block<T>(index, worker);
         else if (index < _blockParts + _rangeParts) Range<T>(index - _blockParts, worker);
-        else AttentionValues.Run<T>(_pass, _valueBlocks.Start(index - _blockParts - _rangeParts), _valueBlocks.End(index - _blockParts - _rangeParts), _scratch[worker]);
+        else Values<T>(index - _blockParts - _rangeParts, _scratch[worker]);
     }
 
     private void Block<T>(int index, int worker)
@@ -113,6 +113,18 @@ internal sealed unsafe class CpuAttention(CpuThreadPool pool, int lanes) : IPara
             }
 
             index -= ranges;
+        }
+    }
+
+    private void Values<T>(int block, CpuScratch scratch)
+        where T : struct, ILanes<T>
+    {
+        var total = (float*)scratch.Rent(_pass.HeadSize * sizeof(float));
+        var sequence = 0;
+        for (var row = _valueBlocks.Start(block); row < _valueBlocks.End(block); row++)
+        {
+            while (row >= _pass.Keys.Offsets[sequence + 1]) sequence++;
+            _pass.Values.Row<T>(_pass.Value.Row(_pass.Keys.Start(sequence) + _pass.FirstValueRow(sequence)), row, total);
         }
     }
 

@@ -13,11 +13,14 @@ public sealed class CpuBackend : Backend
     private readonly CpuLinear _linear;
     private readonly CpuLayerNorm _layerNorm;
     private readonly CpuRmsNorm _rmsNorm;
+    private readonly CpuLayerScale _layerScale;
     private readonly CpuAttention _attention;
+    private readonly CpuAttentionRow _attentionRow;
     private readonly CpuRotary _rotary;
     private readonly CpuGatedSilu _gatedSilu;
     private readonly CpuFlowScore _flowScore;
     private readonly CpuSelect _select = new();
+    private readonly CpuIndexBuffer _stepPosition = new(1);
     private readonly List<DeviceBuffer> _vectors = [];
     private bool _disposed;
 
@@ -38,7 +41,9 @@ public sealed class CpuBackend : Backend
         _linear = new CpuLinear(_pool, lanes);
         _layerNorm = new CpuLayerNorm(_pool, lanes);
         _rmsNorm = new CpuRmsNorm(_pool, lanes);
+        _layerScale = new CpuLayerScale(_pool, lanes);
         _attention = new CpuAttention(_pool, lanes);
+        _attentionRow = new CpuAttentionRow(_pool, lanes);
         _rotary = new CpuRotary(_pool, lanes);
         _gatedSilu = new CpuGatedSilu(_pool, lanes);
         _flowScore = new CpuFlowScore(_pool, lanes);
@@ -81,10 +86,11 @@ public sealed class CpuBackend : Backend
         CpuRows.Download(CpuView.Of(source, nameof(source)), destination);
     }
 
-    public override void Upload(ReadOnlySpan<int> source, IndexBuffer destination)
+    public override void Upload(ReadOnlySpan<int> source, IndexBuffer destination, int start = 0)
     {
-        CheckRoom(source.Length, destination.Capacity, nameof(destination));
-        source.CopyTo(Indices(destination, nameof(destination)));
+        ArgumentOutOfRangeException.ThrowIfNegative(start);
+        CheckRoom((long)start + source.Length, destination.Capacity, nameof(destination));
+        source.CopyTo(Indices(destination, nameof(destination)).AsSpan(start));
     }
 
     public override void Download(IndexBuffer source, Span<int> destination)
@@ -149,6 +155,9 @@ public sealed class CpuBackend : Backend
         epsilon,
         CpuView.Of(y, x.Rows, x.Columns, nameof(y)));
 
+    public override void LayerScale(Tensor x, Tensor scale, Tensor y) => _layerScale.Run(
+        CpuView.Of(x, y.Rows, y.Columns, nameof(x)), CpuView.Of(scale, 1, y.Columns, nameof(scale)), CpuView.Of(y, nameof(y)));
+
     public override void ImageToPatches(Tensor pixels, int patchSize, Tensor patches)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(patchSize, 1);
@@ -160,11 +169,16 @@ public sealed class CpuBackend : Backend
 
     public override void Attention(in AttentionArguments arguments) => _attention.Run(arguments);
 
-    public override void RotaryAppend(Tensor query, Tensor key, Tensor value, ReadOnlySpan<int> positions, Tensor inverseFrequencies, int headSize, Tensor keyCache, Tensor valueCache)
+    public override void AttentionRow(in AttentionRowArguments arguments) => _attentionRow.Run(arguments);
+
+    public override void SequenceMean(Tensor x, Sequences sequences, Tensor mean) =>
+        CpuAttentionRow.Mean(CpuView.Of(x, sequences.Rows, x.Columns, nameof(x)), sequences, CpuView.Of(mean, sequences.Count, x.Columns, nameof(mean)));
+
+    public override void RotaryAppend(Tensor query, Tensor key, Tensor value, RotaryPositions positions, Tensor inverseFrequencies, int headSize, Tensor keyCache, Tensor valueCache)
     {
         if (headSize < 2 || headSize % 2 != 0 || query.Columns % headSize != 0 || key.Columns % headSize != 0)
             throw new ArgumentException($"Query rows of {query.Columns} and key rows of {key.Columns} are not whole heads of an even size {headSize}.", nameof(headSize));
-        CheckLength(positions.Length, query.Rows, nameof(positions));
+        CheckLength(positions.Rows, query.Rows, nameof(positions));
         var arguments = new CpuRotary.Arguments
         {
             Query = CpuView.Of(query, nameof(query)),
@@ -174,7 +188,7 @@ public sealed class CpuBackend : Backend
             ValueCache = CpuView.Of(valueCache, query.Rows, key.Columns, nameof(valueCache)),
             HeadSize = headSize,
         };
-        _rotary.Run(arguments, positions, CpuView.Of(inverseFrequencies, 1, headSize / 2, nameof(inverseFrequencies)).RowSpan(0));
+        _rotary.Run(arguments, positions, Indices(positions.Values.Buffer, nameof(positions)), CpuView.Of(inverseFrequencies, 1, headSize / 2, nameof(inverseFrequencies)).RowSpan(0));
     }
 
     public override (double Gflops, double GBs)? MeasureCeilings() => (CpuRoofline.ComputeGflops(), CpuRoofline.BandwidthGBs());
@@ -186,7 +200,9 @@ public sealed class CpuBackend : Backend
     public override void RotaryAppend(Tensor query, Tensor key, Tensor value, DecodeStep decodeStep, Tensor inverseFrequencies, int headSize, Tensor keyCache, Tensor valueCache)
     {
         var own = CpuDecodeStep.Of(decodeStep);
-        RotaryAppend(query, key, value, [own.Position], inverseFrequencies, headSize, keyCache.SliceRows(own.Cached, 1), valueCache.SliceRows(own.Cached, 1));
+        var position = RotaryPositions.OneAxis(new IndexView(_stepPosition, 0, 1));
+        _stepPosition.Data[0] = own.Position;
+        RotaryAppend(query, key, value, position, inverseFrequencies, headSize, keyCache.SliceRows(own.Cached, 1), valueCache.SliceRows(own.Cached, 1));
     }
 
     public override void DecodeAttention(in DecodeArguments arguments)
@@ -222,6 +238,15 @@ public sealed class CpuBackend : Backend
         CpuRows.Gather(CpuView.Of(x, nameof(x)), Indices(rows.Buffer, nameof(rows)).AsSpan(rows.Start, rows.Length), CpuView.Of(y, y.Rows, x.Columns, nameof(y)));
     }
 
+    public override void GatherIndices(IndexView source, IndexView rows, IndexView destination)
+    {
+        CheckLength(rows.Length, destination.Length, nameof(rows));
+        var numbers = Indices(source.Buffer, nameof(source)).AsSpan(source.Start, source.Length);
+        var to = Indices(destination.Buffer, nameof(destination)).AsSpan(destination.Start, destination.Length);
+        var from = Indices(rows.Buffer, nameof(rows)).AsSpan(rows.Start, rows.Length);
+        for (var i = 0; i < to.Length; i++) to[i] = numbers[from[i]];
+    }
+
     public override int ArgMax(Tensor x)
     {
         if (x.Rows < 1 || x.Columns < 1) throw new ArgumentException("There is no largest entry of nothing.", nameof(x));
@@ -230,14 +255,10 @@ public sealed class CpuBackend : Backend
 
     public override void FlowScore(in FlowScoreArguments arguments) => _flowScore.Run(arguments);
 
-    public override void SelectTop(Tensor scores, int count, int add, IndexBuffer rows, int start)
+    public override void SelectTop(Tensor scores, int group, int count, int add, IndexBuffer rows, int start)
     {
-        ArgumentOutOfRangeException.ThrowIfLessThan(scores.Rows, 1, nameof(scores));
-        ArgumentOutOfRangeException.ThrowIfNegative(count);
-        ArgumentOutOfRangeException.ThrowIfGreaterThan(count, scores.Columns);
-        ArgumentOutOfRangeException.ThrowIfNegative(start);
-        CheckRoom((long)start + count, rows.Capacity, nameof(rows));
-        _select.Top(CpuView.Of(scores, nameof(scores)).RowSpan(0), add, Indices(rows, nameof(rows)).AsSpan(start, count));
+        CheckSelection(scores, group, count, rows, start);
+        _select.Top(CpuView.Of(scores, nameof(scores)).RowSpan(0), group, add, Indices(rows, nameof(rows)).AsSpan(start, count * group));
     }
 
     protected override void Dispose(bool disposing)
@@ -247,6 +268,7 @@ public sealed class CpuBackend : Backend
         _pool.Dispose();
         _linear.Dispose();
         _attention.Dispose();
+        _attentionRow.Dispose();
         _rotary.Dispose();
         _flowScore.Dispose();
         _select.Dispose();

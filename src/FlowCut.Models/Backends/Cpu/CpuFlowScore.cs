@@ -11,7 +11,7 @@ internal sealed unsafe class CpuFlowScore(CpuThreadPool pool, int lanes) : IPara
 {
     private readonly CpuScratch[] _scratch = CpuScratch.ForWorkers(pool);
     private FlowScoreArguments _arguments;
-    private CpuView _logProbabilities, _valueProducts, _density, _squaredNorms;
+    private CpuView _logProbabilities, _valueProducts, _density, _squaredNorms, _globalNorms;
     private CpuView _attention, _semantic, _scores, _cumulative;
     private double[] _entropyRatios = [];
 
@@ -28,6 +28,9 @@ internal sealed unsafe class CpuFlowScore(CpuThreadPool pool, int lanes) : IPara
         _valueProducts = CpuView.Of(arguments.Export.ValueProducts, arguments.Export.ValueProducts.Rows, keys, nameof(AttentionExport.ValueProducts));
         _density = CpuView.Of(arguments.Export.ValueDensity, 1, keys, nameof(AttentionExport.ValueDensity));
         _squaredNorms = CpuView.Of(arguments.Export.ValueSquaredNorms, 1, keys, nameof(AttentionExport.ValueSquaredNorms));
+        if (arguments.Export.GlobalSquaredNorms is { } norms) _globalNorms = CpuView.Of(norms, 1, arguments.Keys.Count, nameof(AttentionExport.GlobalSquaredNorms));
+        else if (arguments is { HasClass: false, Semantic: SemanticCriterion.Cosine })
+            throw new ArgumentException("The cosine to a value that is no row needs that value's norm.", nameof(arguments));
         _attention = CpuView.Of(arguments.AttentionScores, 1, keys, nameof(arguments.AttentionScores));
         _semantic = CpuView.Of(arguments.SemanticScores, 1, keys, nameof(arguments.SemanticScores));
         _scores = CpuView.Of(arguments.Scores, 1, keys, nameof(arguments.Scores));
@@ -39,8 +42,9 @@ internal sealed unsafe class CpuFlowScore(CpuThreadPool pool, int lanes) : IPara
 
     void IParallelJob.Run(int index, int worker)
     {
-        var start = _arguments.Keys.Start(index);
-        var patches = _arguments.Keys.Length(index) - 1;
+        // the first patch
+        var start = _arguments.Keys.Start(index) + ClassRows;
+        var patches = _arguments.Keys.Length(index) - ClassRows;
         if (patches < 0)
         {
             _entropyRatios[index] = 0;
@@ -55,22 +59,26 @@ internal sealed unsafe class CpuFlowScore(CpuThreadPool pool, int lanes) : IPara
         var largest = HeadMeans(_logProbabilities, start, _arguments.AttentionOverPatches ? Softmax.OverPatches : Softmax.Done, 1, working, attention);
         Write(attention, largest, _attention, start);
         var attentionSum = Sum(attention);
-        Semantic(start, working, semantic);
+        Semantic(index, start, working, semantic);
         // one look at the fused scores finds every NaN, whichever criterion it came from
         _entropyRatios[index] = Fuse(start, attention, attentionSum, semantic, Sum(semantic)) ? EntropyRatio(attention, attentionSum) : double.NaN;
     }
 
-    private void Semantic(int start, double* working, Span<double> semantic)
+    /// <summary>Rows in front of a sequence's patches.</summary>
+    private int ClassRows => _arguments.HasClass ? 1 : 0;
+
+    private void Semantic(int sequence, int start, double* working, Span<double> semantic)
     {
         if (_arguments.Semantic == SemanticCriterion.Cosine)
         {
-            Cosines(start, semantic);
+            Cosines(start, _arguments.Export.GlobalSquaredNorms is null ? _squaredNorms.Data[start - 1] : _globalNorms.Data[sequence], semantic);
             Write(semantic, 0, _semantic, start);
             return;
         }
 
         var scaled = _arguments.Semantic == SemanticCriterion.ScaledValueSoftmax;
-        var largest = HeadMeans(_valueProducts, start, scaled ? Softmax.OverPatches : Softmax.OverAll, scaled ? 1 / Math.Sqrt(_arguments.HeadSize) : 1, working, semantic);
+        // without CLS the patches are all there is
+        var largest = HeadMeans(_valueProducts, start, scaled || !_arguments.HasClass ? Softmax.OverPatches : Softmax.OverAll, scaled ? 1 / Math.Sqrt(_arguments.HeadSize) : 1, working, semantic);
         Write(semantic, largest, _semantic, start);
     }
 
@@ -78,7 +86,7 @@ internal sealed unsafe class CpuFlowScore(CpuThreadPool pool, int lanes) : IPara
     {
         /// <summary>The rows are logarithms of a softmax already.</summary>
         Done,
-        /// <summary>Over the first row of the sequence and the patches.</summary>
+        /// <summary>Over the row before the patches and the patches.</summary>
         OverAll,
         OverPatches,
     }
@@ -109,9 +117,9 @@ internal sealed unsafe class CpuFlowScore(CpuThreadPool pool, int lanes) : IPara
     {
         var max = lanes switch
         {
-            16 => LaneRow.ExpBelowMax<Lanes512>(row + 1, (float)scale, exponentials, patches),
-            8 => LaneRow.ExpBelowMax<Lanes256>(row + 1, (float)scale, exponentials, patches),
-            _ => LaneRow.ExpBelowMax<Lanes128>(row + 1, (float)scale, exponentials, patches),
+            16 => LaneRow.ExpBelowMax<Lanes512>(row, (float)scale, exponentials, patches),
+            8 => LaneRow.ExpBelowMax<Lanes256>(row, (float)scale, exponentials, patches),
+            _ => LaneRow.ExpBelowMax<Lanes128>(row, (float)scale, exponentials, patches),
         };
         var sum = Sum(new ReadOnlySpan<float>(exponentials, patches));
         if (double.IsNaN(sum)) return double.NaN;
@@ -119,20 +127,20 @@ internal sealed unsafe class CpuFlowScore(CpuThreadPool pool, int lanes) : IPara
         var patchMass = Math.Log(sum);
         if (softmax == Softmax.OverPatches) return -patchMass;
         // log(e^patches + e^first), the patches' share measured from their largest.
-        var first = scale * (row[0] - (double)max);
+        var first = scale * (row[-1] - (double)max);
         return -(Math.Max(patchMass, first) + Math.Log(1 + Math.Exp(-Math.Abs(patchMass - first))));
     }
 
-    /// <summary>cos(v_cls, v_j) of the values of all heads joined, clamped to [0, 1]; 0 where a norm is 0.</summary>
-    private void Cosines(int start, Span<double> cosines)
+    /// <summary>cos(g, v_j) of the values of all heads joined, g the query's, clamped to [0, 1]; 0 where a norm is 0.</summary>
+    private void Cosines(int start, float globalSquaredNorm, Span<double> cosines)
     {
-        var clsNorm = Math.Sqrt(_squaredNorms.Data[start]);
+        var globalNorm = Math.Sqrt(globalSquaredNorm);
         for (var i = 0; i < cosines.Length; i++)
         {
-            var column = start + 1 + i;
+            var column = start + i;
             var product = 0.0;
             for (var head = 0; head < _valueProducts.Rows; head++) product += _valueProducts.Row(head)[column];
-            var norms = clsNorm * Math.Sqrt(_squaredNorms.Data[column]);
+            var norms = globalNorm * Math.Sqrt(_squaredNorms.Data[column]);
             cosines[i] = norms == 0 ? 0 : Math.Clamp(product / norms, 0, 1);
         }
     }
@@ -160,12 +168,16 @@ internal sealed unsafe class CpuFlowScore(CpuThreadPool pool, int lanes) : IPara
         var useDensity = (criteria & Criteria.Density) != 0;
         var densityAlone = criteria == Criteria.Density;
         double weight = _arguments.EmaWeight ?? 1;
-        _scores.Data[start] = 0;
-        _cumulative.Data[start] = float.PositiveInfinity;
+        if (_arguments.HasClass)
+        {
+            _scores.Data[start - 1] = 0;
+            _cumulative.Data[start - 1] = float.PositiveInfinity;
+        }
+
         var areNumbers = true;
         for (var i = 0; i < attention.Length; i++)
         {
-            var column = start + 1 + i;
+            var column = start + i;
             var score = densityAlone ? 1.0 : 0.0;
             if (useAttention) score += attention[i] / attentionSum;
             if (useSemantic) score += semantic[i] / semanticSum;
@@ -203,11 +215,11 @@ internal sealed unsafe class CpuFlowScore(CpuThreadPool pool, int lanes) : IPara
         return i < values.Length ? even + odd + values[i] : even + odd;
     }
 
-    private static void Write(ReadOnlySpan<double> weights, double logScale, CpuView row, int start)
+    private void Write(ReadOnlySpan<double> weights, double logScale, CpuView row, int start)
     {
         var scale = Math.Exp(logScale);
-        row.Data[start] = 0;
-        for (var i = 0; i < weights.Length; i++) row.Data[start + 1 + i] = (float)(weights[i] * scale);
+        if (_arguments.HasClass) row.Data[start - 1] = 0;
+        for (var i = 0; i < weights.Length; i++) row.Data[start + i] = (float)(weights[i] * scale);
     }
 
     public void Dispose()

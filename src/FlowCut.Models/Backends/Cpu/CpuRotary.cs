@@ -2,13 +2,14 @@ namespace FlowCut.Models.Backends.Cpu;
 
 /// <summary>
 /// Rotary position embedding, rotate-half convention: in a head of size 2·h, entries i and i + h are rotated by
-/// position·inverseFrequency[i]. Query in place, key on its way into the cache; the value is copied beside it.
+/// position·inverseFrequency[i], the position of the axis that the pair belongs to. Query in place, key on its way into the cache; the value is copied beside it.
 /// </summary>
 internal sealed unsafe class CpuRotary(CpuThreadPool pool, int lanes) : IParallelJob, IDisposable
 {
     private readonly CpuScratch _tables = new();
     private Arguments _arguments;
     private int[] _positions = [];
+    private (int Axes, int FirstEnd, int SecondEnd) _axes;
     private float[] _inverseFrequencies = [];
     private int _tableRows = -1;
     private float* _cosines, _sines;
@@ -21,35 +22,53 @@ internal sealed unsafe class CpuRotary(CpuThreadPool pool, int lanes) : IParalle
         public int HeadSize;
     }
 
-    public void Run(in Arguments arguments, ReadOnlySpan<int> positions, ReadOnlySpan<float> inverseFrequencies)
+    /// <param name="arguments">Rows to turn.</param>
+    /// <param name="positions">Their places; <paramref name="numbers"/> is their buffer.</param>
+    /// <param name="numbers">All of it.</param>
+    /// <param name="inverseFrequencies">Of the pairs of a head.</param>
+    public void Run(in Arguments arguments, in RotaryPositions positions, ReadOnlySpan<int> numbers, ReadOnlySpan<float> inverseFrequencies)
     {
         _arguments = arguments;
-        if (!HasTables(positions, inverseFrequencies)) FillTables(positions, inverseFrequencies);
-        _blocks = new RowBlocks(positions.Length, arguments.Query.Columns + arguments.Key.Columns);
+        if (!HasTables(positions, numbers, inverseFrequencies)) FillTables(positions, numbers, inverseFrequencies);
+        _blocks = new RowBlocks(positions.Rows, arguments.Query.Columns + arguments.Key.Columns);
         pool.Run(this, _blocks.Count);
     }
 
     /// <summary>All layers of a decoder rotate by the same positions: the sines of the last call mostly serve again.</summary>
-    private bool HasTables(ReadOnlySpan<int> positions, ReadOnlySpan<float> inverseFrequencies) =>
-        _tableRows == positions.Length
-        && positions.SequenceEqual(_positions.AsSpan(0, positions.Length))
-        && inverseFrequencies.SequenceEqual(_inverseFrequencies);
-
-    private void FillTables(ReadOnlySpan<int> positions, ReadOnlySpan<float> inverseFrequencies)
+    private bool HasTables(in RotaryPositions positions, ReadOnlySpan<int> numbers, ReadOnlySpan<float> inverseFrequencies)
     {
-        if (_positions.Length < positions.Length) _positions = new int[positions.Length];
+        var rows = positions.Rows;
+        if (_tableRows != rows || _axes != AxesOf(positions) || !inverseFrequencies.SequenceEqual(_inverseFrequencies)) return false;
+        for (var axis = 0; axis < positions.Axes; axis++)
+        {
+            if (!Axis(positions, numbers, axis).SequenceEqual(_positions.AsSpan(axis * rows, rows))) return false;
+        }
+
+        return true;
+    }
+
+    private void FillTables(in RotaryPositions positions, ReadOnlySpan<int> numbers, ReadOnlySpan<float> inverseFrequencies)
+    {
+        var rows = positions.Rows;
+        if (_positions.Length < rows * positions.Axes) _positions = new int[rows * positions.Axes];
         if (_inverseFrequencies.Length != inverseFrequencies.Length) _inverseFrequencies = new float[inverseFrequencies.Length];
-        positions.CopyTo(_positions);
+        for (var axis = 0; axis < positions.Axes; axis++) Axis(positions, numbers, axis).CopyTo(_positions.AsSpan(axis * rows));
         inverseFrequencies.CopyTo(_inverseFrequencies);
-        var entries = (long)positions.Length * inverseFrequencies.Length;
+        _axes = AxesOf(positions);
+        var entries = (long)rows * inverseFrequencies.Length;
         _cosines = (float*)_tables.Rent(2 * entries * sizeof(float));
         _sines = _cosines + entries;
-        _tableRows = positions.Length;
-        _blocks = new RowBlocks(positions.Length, 32 * inverseFrequencies.Length);
+        _tableRows = rows;
+        _blocks = new RowBlocks(rows, 32 * inverseFrequencies.Length);
         _fillTables = true;
         pool.Run(this, _blocks.Count);
         _fillTables = false;
     }
+
+    private static (int Axes, int FirstEnd, int SecondEnd) AxesOf(in RotaryPositions positions) => (positions.Axes, positions.FirstEnd, positions.SecondEnd);
+
+    private static ReadOnlySpan<int> Axis(in RotaryPositions positions, ReadOnlySpan<int> numbers, int axis) =>
+        numbers.Slice(positions.Values.Start + axis * positions.AxisStride, positions.Rows);
 
     void IParallelJob.Run(int index, int worker)
     {
@@ -74,7 +93,10 @@ internal sealed unsafe class CpuRotary(CpuThreadPool pool, int lanes) : IParalle
     {
         var first = (long)row * _inverseFrequencies.Length;
         for (var i = 0; i < _inverseFrequencies.Length; i++)
-            (_sines[first + i], _cosines[first + i]) = MathF.SinCos(_positions[row] * _inverseFrequencies[i]);
+        {
+            var axis = i < _axes.FirstEnd ? 0 : i < _axes.SecondEnd ? 1 : 2;
+            (_sines[first + i], _cosines[first + i]) = MathF.SinCos(_positions[axis * _tableRows + row] * _inverseFrequencies[i]);
+        }
     }
 
     private void Row<T>(int row)

@@ -3,7 +3,7 @@ namespace FlowCut.Models.Backends.Cpu;
 /// <summary>Largest entries of a row: NaN ranks below every number, −0 equals +0, ties go to the lowest index.</summary>
 internal sealed unsafe class CpuSelect : IDisposable
 {
-    private readonly CpuScratch _scratch = new();
+    private readonly CpuScratch _scratch = new(), _sums = new();
 
     /// <summary>Index of the largest entry; −1 if any is NaN.</summary>
     public static int ArgMax(ReadOnlySpan<float> x)
@@ -18,20 +18,35 @@ internal sealed unsafe class CpuSelect : IDisposable
         return best;
     }
 
-    /// <summary>The indices of the <c>destination.Length</c> largest scores, ascending, <paramref name="add"/> added to each.</summary>
-    public void Top(ReadOnlySpan<float> scores, int add, Span<int> destination)
+    /// <summary>All columns of the groups with the largest sums, as many groups as <paramref name="destination"/> has room for, ascending, <paramref name="add"/> added to each.</summary>
+    public void Top(ReadOnlySpan<float> scores, int group, int add, Span<int> destination)
     {
         if (destination.IsEmpty) return;
+        if (group > 1) scores = Sums(scores, group);
         // Rank and index in one number: all keys differ, so that the count-th smallest splits kept from dropped exactly.
         var keys = new Span<ulong>(_scratch.Rent((long)scores.Length * sizeof(ulong)), scores.Length);
         for (var i = 0; i < keys.Length; i++) keys[i] = Key(scores[i], i);
         keys.Sort();
-        var last = keys[destination.Length - 1];
+        var last = keys[destination.Length / group - 1];
         var kept = 0;
         for (var i = 0; i < scores.Length; i++)
         {
-            if (Key(scores[i], i) <= last) destination[kept++] = i + add;
+            if (Key(scores[i], i) > last) continue;
+            for (var j = 0; j < group; j++) destination[kept++] = i * group + j + add;
         }
+    }
+
+    private ReadOnlySpan<float> Sums(ReadOnlySpan<float> scores, int group)
+    {
+        var sums = new Span<float>(_sums.Rent((long)scores.Length / group * sizeof(float)), scores.Length / group);
+        for (var i = 0; i < sums.Length; i++)
+        {
+            var sum = scores[i * group];
+            for (var j = 1; j < group; j++) sum += scores[i * group + j];
+            sums[i] = sum;
+        }
+
+        return sums;
     }
 
     /// <summary>The lower the key, the larger the score; equal scores follow their index.</summary>
@@ -43,5 +58,9 @@ internal sealed unsafe class CpuSelect : IDisposable
         return (ulong)descending << 32 | (uint)index;
     }
 
-    public void Dispose() => _scratch.Dispose();
+    public void Dispose()
+    {
+        _scratch.Dispose();
+        _sums.Dispose();
+    }
 }

@@ -14,6 +14,15 @@ internal static class VectorMath
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector<float> Silu(Vector<float> x) => x / (Vector<float>.One + Vector.Exp(-x));
 
+    /// <summary>x/2·(1 + tanh(u)) = x·σ(2·u), u = √(2/π)·(x + 0.044715·x³).</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector<float> GeluTanh(Vector<float> x)
+    {
+        // −2·√(2/π)·x·(1 + 0.044715·x²)
+        var u = x * new Vector<float>(-1.5957691f) * (Vector<float>.One + x * x * new Vector<float>(0.044715f));
+        return x / (Vector<float>.One + Vector.Exp(u));
+    }
+
     /// <summary>
     /// x·Φ(x), to 3e-7 of the result on both sides: Φ(−z√2) = erfc(z)/2 with erfc(z) = g(t)·e^(−z²), t = 1/(1 + z/2), g a
     /// polynomial fitted to the scaled complementary error function for z up to 10, where e^(−z²) has long vanished.

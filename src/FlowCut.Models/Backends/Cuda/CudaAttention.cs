@@ -47,7 +47,7 @@ internal sealed class CudaAttention : IDisposable
             new DeviceSequences(Offsets(queries, _queryOffsets), Longest(queries)), new DeviceSequences(KeyOffsets(keys), Longest(keys)), arguments.Causal);
         ExportedRows? rows = arguments.Export is { } export ? RowsOf(export, queries.Count) : null;
         Attention.Launch(_kernels, inputs, CudaBuffer.View(arguments.Output, nameof(arguments.Output)), shape, rows, _stream);
-        if (arguments.Export is not null) ExportValues(arguments.Export, value, arguments.KeyValueHeads, keys);
+        if (arguments.Export is not null) ExportValues(arguments.Export, value, arguments.KeyValueHeads, keys, null);
     }
 
     /// <summary>The same for every token of a sequence: what differs is read from the step.</summary>
@@ -63,6 +63,20 @@ internal sealed class CudaAttention : IDisposable
         DecodeAttention.Launch(_kernels, inputs, CudaBuffer.View(arguments.Output, nameof(arguments.Output)), shape, step.Workspace(query.Type, shape, capacity), _stream);
     }
 
+    /// <summary>What an export writes down, for a query and a value that are given.</summary>
+    public void Row(in AttentionRowArguments arguments)
+    {
+        var (keys, export) = (arguments.Keys, arguments.Export);
+        var shape = new AttentionShape(arguments.Heads, arguments.KeyValueHeads, arguments.HeadSize, arguments.Scale);
+        AttentionRow.Launch(
+            _kernels, CudaBuffer.View(arguments.Query, nameof(arguments.Query)), CudaBuffer.View(arguments.Key, nameof(arguments.Key)),
+            new DeviceSequences(KeyOffsets(keys), Longest(keys)), CudaBuffer.View(export.LogProbabilities, nameof(export.LogProbabilities)), shape, _stream);
+        ExportValues(export, CudaBuffer.View(arguments.Value, nameof(arguments.Value)), arguments.KeyValueHeads, keys, CudaBuffer.View(arguments.GlobalValue, nameof(arguments.GlobalValue)));
+    }
+
+    public void Mean(Tensor x, Sequences sequences, Tensor mean) => SequenceMean.Launch(
+        _kernels, CudaBuffer.View(x, nameof(x)), new DeviceSequences(KeyOffsets(sequences), Longest(sequences)), CudaBuffer.View(mean, nameof(mean)), _stream);
+
     public void Dispose()
     {
         _decode.Dispose();
@@ -74,13 +88,12 @@ internal sealed class CudaAttention : IDisposable
 
     private ExportedRows RowsOf(AttentionExport export, int sequences)
     {
-        // no strategy has asked for another row than the first, and the values' statistics are relative to that one
-        if (export.Row != 0) throw new ArgumentOutOfRangeException(nameof(export), export.Row, "A CUDA backend exports the first row of each sequence.");
         if (sequences > MaxSequences) throw new ArgumentException($"{sequences} sequences are too many for one pass with an export; {MaxSequences} are possible.", nameof(export));
         return new ExportedRows(_zeros.Array<int>(sequences), 1, CudaBuffer.View(export.LogProbabilities, nameof(export.LogProbabilities)));
     }
 
-    private void ExportValues(AttentionExport export, DeviceMatrix value, int heads, Sequences keys)
+    // the global value is that of each sequence's query; null: of its first row
+    private void ExportValues(AttentionExport export, DeviceMatrix value, int heads, Sequences keys, DeviceMatrix? global)
     {
         ValueStatistics.Launch(
             _kernels,
@@ -89,9 +102,11 @@ internal sealed class CudaAttention : IDisposable
                 Values = value,
                 Heads = heads,
                 Offsets = KeyOffsets(keys),
+                Means = global,
                 Products = CudaBuffer.View(export.ValueProducts, nameof(export.ValueProducts)),
                 Density = CudaBuffer.Row(export.ValueDensity, nameof(export.ValueDensity)),
                 SquaredNorms = CudaBuffer.Row(export.ValueSquaredNorms, nameof(export.ValueSquaredNorms)),
+                GlobalSquaredNorms = export.GlobalSquaredNorms is { } norms ? CudaBuffer.Row(norms, nameof(export.GlobalSquaredNorms)) : default,
             },
             _stream);
     }

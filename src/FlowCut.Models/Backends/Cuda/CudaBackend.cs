@@ -21,7 +21,6 @@ public sealed class CudaBackend : Backend, IDeviceCounts
     private readonly UploadStaging _staging;
     private readonly CudaWeights _weights;
     private readonly CudaAttention _attention;
-    private readonly CudaRotary _rotary;
     private readonly DeviceNumbers<int> _ids;
     private readonly CudaIndexBuffer _index;
     private readonly Stack<MappedValues> _mapped = [];
@@ -40,7 +39,6 @@ public sealed class CudaBackend : Backend, IDeviceCounts
         _staging = new UploadStaging(_stream, StagingBytes);
         _weights = new CudaWeights(_kernels, _pool, _staging, _stream, activations);
         _attention = new CudaAttention(_kernels, _pool, _staging, _stream);
-        _rotary = new CudaRotary(_kernels, _pool, _staging, _stream);
         _ids = new DeviceNumbers<int>(_pool, _staging, _stream);
         _index = new CudaIndexBuffer(_pool.Allocate(sizeof(int), _stream), 1);
     }
@@ -145,10 +143,12 @@ public sealed class CudaBackend : Backend, IDeviceCounts
         _stream.Download(dense.Pointer, destination);
     }
 
-    public override unsafe void Upload(ReadOnlySpan<int> source, IndexBuffer destination)
+    public override unsafe void Upload(ReadOnlySpan<int> source, IndexBuffer destination, int start = 0)
     {
-        CheckRoom(source.Length, destination.Capacity, nameof(destination));
-        var array = CudaIndexBuffer.Of(destination, nameof(destination));
+        ArgumentOutOfRangeException.ThrowIfNegative(start);
+        CheckRoom((long)start + source.Length, destination.Capacity, nameof(destination));
+        if (source.IsEmpty) return;
+        var array = CudaIndexBuffer.Of(destination, nameof(destination)).Slice(start, source.Length);
         fixed (int* values = source) _staging.Upload((byte*)values, (long)source.Length * sizeof(int), array.Pointer);
     }
 
@@ -205,6 +205,9 @@ public sealed class CudaBackend : Backend, IDeviceCounts
     public override void RmsNorm(Tensor x, Tensor weight, float epsilon, Tensor y) => Kernels.Transformer.RmsNorm.Launch(
         _kernels, CudaBuffer.View(x, nameof(x)), CudaBuffer.View(weight, nameof(weight)), CudaBuffer.View(y, nameof(y)), epsilon, _stream);
 
+    public override void LayerScale(Tensor x, Tensor scale, Tensor y) => Kernels.Transformer.LayerScale.Launch(
+        _kernels, CudaBuffer.View(x, nameof(x)), CudaBuffer.View(scale, nameof(scale)), CudaBuffer.View(y, nameof(y)), _stream);
+
     public override void ImageToPatches(Tensor pixels, int patchSize, Tensor patches)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(patchSize, 1);
@@ -217,8 +220,12 @@ public sealed class CudaBackend : Backend, IDeviceCounts
 
     public override void Attention(in AttentionArguments arguments) => _attention.Run(arguments);
 
-    public override void RotaryAppend(Tensor query, Tensor key, Tensor value, ReadOnlySpan<int> positions, Tensor inverseFrequencies, int headSize, Tensor keyCache, Tensor valueCache) =>
-        _rotary.Run(query, Append(key, value, keyCache, valueCache), positions, inverseFrequencies, headSize);
+    public override void AttentionRow(in AttentionRowArguments arguments) => _attention.Row(arguments);
+
+    public override void SequenceMean(Tensor x, Sequences sequences, Tensor mean) => _attention.Mean(x, sequences, mean);
+
+    public override void RotaryAppend(Tensor query, Tensor key, Tensor value, RotaryPositions positions, Tensor inverseFrequencies, int headSize, Tensor keyCache, Tensor valueCache) =>
+        CudaRotary.Run(_kernels, query, Append(key, value, keyCache, valueCache), positions, inverseFrequencies, headSize, _stream);
 
     public override void GatedSilu(Tensor gateUp, Tensor y)
     {
@@ -241,6 +248,13 @@ public sealed class CudaBackend : Backend, IDeviceCounts
     public override void GatherRows(Tensor x, IndexView rows, Tensor y) => Gather(x, rows, default, y);
 
     public void GatherRows(Tensor x, IndexView rows, IndexView count, Tensor y) => Gather(x, rows, CudaIndexBuffer.View(count, nameof(count)), y);
+
+    public override void GatherIndices(IndexView source, IndexView rows, IndexView destination)
+    {
+        CheckLength(rows.Length, destination.Length, nameof(rows));
+        Kernels.Pruning.GatherRows.Launch(
+            _kernels, CudaIndexBuffer.View(source, nameof(source)), CudaIndexBuffer.View(rows, nameof(rows)), default, CudaIndexBuffer.View(destination, nameof(destination)), _stream);
+    }
 
     public override int ArgMax(Tensor x)
     {
@@ -274,7 +288,7 @@ public sealed class CudaBackend : Backend, IDeviceCounts
         Kernels.Transformer.Embed.Launch(_kernels, CudaMatrix.Of(embedding, nameof(embedding)), null, CudaDecodeStep.Of(decodeStep).Token, CudaBuffer.View(y, nameof(y)), _stream);
 
     public override void RotaryAppend(Tensor query, Tensor key, Tensor value, DecodeStep decodeStep, Tensor inverseFrequencies, int headSize, Tensor keyCache, Tensor valueCache) =>
-        _rotary.Run(query, Append(key, value, keyCache, valueCache), decodeStep, inverseFrequencies, headSize);
+        CudaRotary.Run(_kernels, query, Append(key, value, keyCache, valueCache), decodeStep, inverseFrequencies, headSize, _stream);
 
     public override void DecodeAttention(in DecodeArguments arguments) => _attention.Decode(arguments);
 
@@ -285,14 +299,10 @@ public sealed class CudaBackend : Backend, IDeviceCounts
 
     public void FlowSelect(in FlowSelectArguments arguments) => CudaFlow.Select(_kernels, arguments, _attention.KeyOffsets(arguments.Keys), _stream);
 
-    public override void SelectTop(Tensor scores, int count, int add, IndexBuffer rows, int start)
+    public override void SelectTop(Tensor scores, int group, int count, int add, IndexBuffer rows, int start)
     {
-        ArgumentOutOfRangeException.ThrowIfLessThan(scores.Rows, 1, nameof(scores));
-        ArgumentOutOfRangeException.ThrowIfNegative(count);
-        ArgumentOutOfRangeException.ThrowIfGreaterThan(count, scores.Columns);
-        ArgumentOutOfRangeException.ThrowIfNegative(start);
-        CheckRoom((long)start + count, rows.Capacity, nameof(rows));
-        Kernels.Pruning.SelectTop.Launch(_kernels, CudaBuffer.View(scores.SliceRows(0, 1), nameof(scores)), CudaIndexBuffer.Of(rows, nameof(rows)).Slice(start, count), default, count, add, _stream);
+        CheckSelection(scores, group, count, rows, start);
+        Kernels.Pruning.SelectTop.Launch(_kernels, CudaBuffer.View(scores.SliceRows(0, 1), nameof(scores)), CudaIndexBuffer.Of(rows, nameof(rows)).Slice(start, count * group), default, group, count, add, _stream);
     }
 
     protected override void Dispose(bool disposing)
@@ -304,7 +314,6 @@ public sealed class CudaBackend : Backend, IDeviceCounts
         _scratch?.Dispose();
         _index.Dispose();
         _ids.Dispose();
-        _rotary.Dispose();
         _attention.Dispose();
         _weights.Dispose();
         _staging.Dispose();
@@ -342,6 +351,7 @@ public sealed class CudaBackend : Backend, IDeviceCounts
         Activation.None => ActivationKind.None,
         Activation.QuickGelu => ActivationKind.QuickGelu,
         Activation.Gelu => ActivationKind.Gelu,
+        Activation.GeluTanh => ActivationKind.GeluTanh,
         _ => throw new ArgumentOutOfRangeException(nameof(activation), activation, "There is no such activation."),
     };
 }

@@ -25,7 +25,7 @@ internal static class CudaFlow
         {
             Cumulative = CudaBuffer.Row(arguments.Cumulative, nameof(arguments.Cumulative)),
             Offsets = offsets,
-            MaxPatches = LongestPatches(arguments.Keys),
+            MaxPatches = LongestPatches(arguments.Keys, hasClass: true),
             HasClass = true,
             EntropyRatios = arguments.EntropyRatios is { } ratios ? CudaBuffer.Row(ratios, nameof(arguments.EntropyRatios)) : default,
             Target = arguments.Keep,
@@ -48,11 +48,13 @@ internal static class CudaFlow
             Density = CudaBuffer.Row(export.ValueDensity, nameof(export.ValueDensity)),
             SquaredNorms = CudaBuffer.Row(export.ValueSquaredNorms, nameof(export.ValueSquaredNorms)),
             Offsets = offsets,
-            MaxPatches = LongestPatches(arguments.Keys),
-            HasClass = true,
+            GlobalSquaredNorms = export.GlobalSquaredNorms is { } norms ? CudaBuffer.Row(norms, nameof(export.GlobalSquaredNorms)) : default,
+            MaxPatches = LongestPatches(arguments.Keys, arguments.HasClass),
+            HasClass = arguments.HasClass,
             Criteria = CriteriaOf(arguments.Criteria),
-            Semantic = SemanticOf(arguments.Semantic),
-            SemanticScale = 1 / MathF.Sqrt(arguments.HeadSize),
+            Semantic = SemanticOf(arguments.Semantic, arguments.HasClass),
+            // without CLS the patches are all that a softmax can be over, scaled or not
+            SemanticScale = arguments.Semantic == SemanticCriterion.ScaledValueSoftmax ? 1 / MathF.Sqrt(arguments.HeadSize) : 1,
             AttentionOverPatches = arguments.AttentionOverPatches,
             EmaWeight = arguments.EmaWeight,
             Attention = CudaBuffer.Row(arguments.AttentionScores, nameof(arguments.AttentionScores)),
@@ -63,10 +65,10 @@ internal static class CudaFlow
         };
     }
 
-    private static int LongestPatches(Sequences keys)
+    private static int LongestPatches(Sequences keys, bool hasClass)
     {
         var longest = 0;
-        for (var i = 0; i < keys.Count; i++) longest = Math.Max(longest, keys.Length(i) - 1);
+        for (var i = 0; i < keys.Count; i++) longest = Math.Max(longest, keys.Length(i) - (hasClass ? 1 : 0));
         return longest;
     }
 
@@ -75,9 +77,10 @@ internal static class CudaFlow
         | (criteria.HasFlag(Criteria.Semantic) ? FlowCriteria.Semantic : 0)
         | (criteria.HasFlag(Criteria.Density) ? FlowCriteria.Density : 0);
 
-    private static FlowSemantic SemanticOf(SemanticCriterion semantic) => semantic switch
+    private static FlowSemantic SemanticOf(SemanticCriterion semantic, bool hasClass) => semantic switch
     {
-        SemanticCriterion.ValueSoftmax => FlowSemantic.SoftmaxOverAll,
+        SemanticCriterion.ValueSoftmax when hasClass => FlowSemantic.SoftmaxOverAll,
+        SemanticCriterion.ValueSoftmax => FlowSemantic.SoftmaxOverPatches,
         SemanticCriterion.ScaledValueSoftmax => FlowSemantic.SoftmaxOverPatches,
         SemanticCriterion.Cosine => FlowSemantic.Cosine,
         _ => throw new ArgumentOutOfRangeException(nameof(semantic), semantic, "There is no such criterion."),

@@ -46,6 +46,7 @@ internal static unsafe class GemmEpilogue
     {
         Activation.QuickGelu => VectorMath.QuickGelu(x),
         Activation.Gelu => VectorMath.Gelu(x),
+        Activation.GeluTanh => VectorMath.GeluTanh(x),
         _ => x,
     };
 }

@@ -3,7 +3,7 @@ using FlowCut.Models.Backends;
 namespace FlowCut.Models.Language;
 
 /// <summary>Activations of a decoder pass over up to <see cref="Rows"/> tokens, kept between passes.</summary>
-internal sealed class LlamaWorkspace(Backend backend, LlamaConfig config, int rows) : IDisposable
+internal sealed class LanguageWorkspace(Backend backend, LanguageConfig config, int rows) : IDisposable
 {
     public static readonly Sequences OneRow = new(0, 1);
 
