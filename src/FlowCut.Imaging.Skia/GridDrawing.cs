@@ -29,7 +29,8 @@ internal sealed class GridDrawing : IDisposable
     public SKRect Patch(int number)
     {
         double width = _grid.Width / _grid.Columns, height = _grid.Height / _grid.Rows;
-        double left = _grid.Left + number % _grid.Columns * width, top = _grid.Top + number / _grid.Columns * height;
+        var (column, row) = _grid.Cell(number);
+        double left = _grid.Left + column * width, top = _grid.Top + row * height;
         return new SKRect((float)left * _scale, (float)top * _scale, (float)(left + width) * _scale, (float)(top + height) * _scale);
     }
 

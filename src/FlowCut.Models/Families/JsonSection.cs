@@ -131,6 +131,23 @@ internal readonly struct JsonSection
         return [.. numbers];
     }
 
+    /// <summary>A list, not empty, of pairs of whole numbers above 0.</summary>
+    public (int First, int Second)[] Pairs(string key)
+    {
+        const string Expected = "a list of pairs of whole numbers above 0";
+        var value = Require(key);
+        if (value.ValueKind != JsonValueKind.Array || value.GetArrayLength() == 0) throw Wrong(key, value, Expected);
+        var pairs = new List<(int, int)>();
+        foreach (var item in value.EnumerateArray())
+        {
+            if (item.ValueKind != JsonValueKind.Array || item.GetArrayLength() != 2 || item.EnumerateArray().Any(n => n.ValueKind != JsonValueKind.Number || !n.TryGetInt32(out var number) || number < 1))
+                throw Wrong(key, item, Expected);
+            pairs.Add((item[0].GetInt32(), item[1].GetInt32()));
+        }
+
+        return [.. pairs];
+    }
+
     /// <summary>The one value that is supported; an absent key counts as it where <paramref name="required"/> is false.</summary>
     public void Expect(string key, string supported, bool required = true)
     {

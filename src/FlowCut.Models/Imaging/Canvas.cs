@@ -29,6 +29,9 @@ internal readonly struct Canvas
 
     public static Canvas Of(RgbImage picture) => new(picture, picture.Width, picture.Height, 0, 0, default);
 
+    /// <summary>Columns of a picture of the given width, from column <paramref name="left"/> on; the others are never looked at.</summary>
+    public static Canvas Strip(RgbImage columns, int left, int width) => new(columns, width, columns.Height, left, 0, default);
+
     /// <summary>The smallest square around the picture, which stands in its middle (rounded up and left).</summary>
     public static Canvas Square(RgbImage picture, (byte R, byte G, byte B) color)
     {

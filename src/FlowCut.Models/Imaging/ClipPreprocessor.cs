@@ -1,30 +1,20 @@
-using FlowCut.Models.Families;
-
 namespace FlowCut.Models.Imaging;
 
 /// <summary>CLIP's image preprocessing under LLaVA (spec/models.md, section 5.1), from preprocessor_config.json or processor_config.json.</summary>
 public sealed class ClipPreprocessor
 {
-    internal const string ProcessorSection = "image_processor";
+    internal const string ProcessorSection = ProcessorConfig.SectionName;
 
-    private const int BicubicResample = 3;
-
-    private readonly float[][] _normalised;
     private readonly (byte R, byte G, byte B) _padding;
 
-    private ClipPreprocessor(string file, int size, float[] mean, float[] deviation, double scale)
+    private ClipPreprocessor(string file, int size, PixelNormalisation normalisation)
     {
         File = file;
         Size = size;
+        Normalisation = normalisation;
         // the authors pad with int(mean·255)
+        var mean = normalisation.Mean;
         _padding = ((byte)(mean[0] * 255.0), (byte)(mean[1] * 255.0), (byte)(mean[2] * 255.0));
-        // the reference multiplies in double precision, rounds, then subtracts and divides in single
-        _normalised = new float[3][];
-        for (var channel = 0; channel < 3; channel++)
-        {
-            _normalised[channel] = new float[256];
-            for (var value = 0; value < 256; value++) _normalised[channel][value] = ((float)(value * scale) - mean[channel]) / deviation[channel];
-        }
     }
 
     /// <summary>Where the settings were read.</summary>
@@ -33,29 +23,20 @@ public sealed class ClipPreprocessor
     /// <summary>Pixels per side of the result.</summary>
     public int Size { get; }
 
+    internal PixelNormalisation Normalisation { get; }
+
     /// <exception cref="ModelFormatException">The file is missing or damaged, or asks for something else than CLIP's processing.</exception>
     public static ClipPreprocessor Load(string file)
     {
-        var config = JsonSection.Read(file);
-        // a processor_config.json keeps them in a section of its own
-        if (config.IsObject(ProcessorSection)) config = config.Section(ProcessorSection);
-        foreach (var step in new[] { "do_resize", "do_center_crop", "do_rescale", "do_normalize" })
-        {
-            if (!config.Bool(step, true)) throw config.Error($"'{step}' is false, which is not supported");
-        }
-
-        if (config.Int("resample", 0, BicubicResample) != BicubicResample)
-            throw config.Error($"'resample' is {config.Int("resample", 0)}, only {BicubicResample} (bicubic) is supported");
+        var config = ProcessorConfig.Read(file);
+        ProcessorConfig.RequireSteps(config, "do_resize", "do_center_crop", "do_rescale", "do_normalize");
         var size = config.IsObject("size") ? config.Section("size").Int("shortest_edge") : config.Int("size");
         var (cropHeight, cropWidth) = config.IsObject("crop_size")
             ? (config.Section("crop_size").Int("height"), config.Section("crop_size").Int("width"))
             : (config.Int("crop_size"), config.Int("crop_size"));
         if (cropHeight != size || cropWidth != size)
             throw config.Error($"'crop_size' is {cropWidth}x{cropHeight}, expected the 'size' of {size}");
-        var (mean, deviation) = (config.Floats("image_mean", 3), config.Floats("image_std", 3));
-        if (deviation.Any(d => d <= 0)) throw config.Error("'image_std' holds a number that is not above 0");
-        if (mean.Any(m => m is < 0 or > 1)) throw config.Error("'image_mean' holds a number outside 0 to 1");
-        return new ClipPreprocessor(file, size, mean, deviation, config.Has("rescale_factor") ? config.Double("rescale_factor") : 1 / 255.0);
+        return new ClipPreprocessor(file, size, PixelNormalisation.Read(config));
     }
 
     /// <summary>Resizes and normalises a picture.</summary>
@@ -67,7 +48,7 @@ public sealed class ClipPreprocessor
     {
         ArgumentNullException.ThrowIfNull(picture);
         var (resized, grid) = mode == PreprocessMode.Original ? PadAndResize(picture, patchSize) : ResizeAndCrop(picture, patchSize);
-        return new PreprocessedPicture(Normalise(resized), resized, grid);
+        return new PreprocessedPicture(Normalisation.Planes(resized), resized, grid);
     }
 
     private (RgbImage, PatchGrid) PadAndResize(RgbImage picture, int patchSize)
@@ -88,19 +69,5 @@ public sealed class ClipPreprocessor
         var resized = PillowResampler.Resize(Canvas.Of(picture), width, height, part);
         double scaleX = (double)picture.Width / width, scaleY = (double)picture.Height / height;
         return (resized, new PatchGrid(Size / patchSize, Size / patchSize, part.Left * scaleX, part.Top * scaleY, Size * scaleX, Size * scaleY));
-    }
-
-    private float[] Normalise(RgbImage picture)
-    {
-        var plane = Size * Size;
-        var values = new float[3 * plane];
-        for (var channel = 0; channel < 3; channel++)
-        {
-            var table = _normalised[channel];
-            var output = values.AsSpan(channel * plane, plane);
-            for (var i = 0; i < output.Length; i++) output[i] = table[picture.Pixels[3 * i + channel]];
-        }
-
-        return values;
     }
 }

@@ -6,13 +6,14 @@ using System.Runtime.Intrinsics;
 namespace FlowCut.Models.Imaging;
 
 /// <summary>
-/// Pillow's antialiased bicubic resize of 8-bit RGB, bit for bit (formula: src/libImaging/Resample.c): horizontal pass
-/// first, 8 bits between the passes, a pass is left out where the size does not change. Own code, because no .NET
+/// Pillow's antialiased bicubic resize of 8-bit RGB, bit for bit (formula: src/libImaging/Resample.c): two passes, the
+/// horizontal one first unless the height shrinks much more than the width, 8 bits between them, a pass is left out where the size does not change. Own code, because no .NET
 /// library reproduces it (docs/decisions.md). Only the rows and columns of the wanted part are computed.
 /// </summary>
 public static class PillowResampler
 {
     private const int Channels = 3;
+    private const int MuchMore = 2;
     private const int Half = 1 << (ResampleWeights.Bits - 1);
 
     /// <summary>Resizes a whole picture.</summary>
@@ -25,17 +26,35 @@ public static class PillowResampler
         return Resize(Canvas.Of(picture), width, height, new Part(0, 0, width, height));
     }
 
-    /// <summary>The given part of a canvas resized to width × height.</summary>
+    /// <summary>The given part of a canvas resized to width × height; a canvas with a border keeps its aspect.</summary>
     internal static RgbImage Resize(Canvas canvas, int width, int height, Part part)
     {
-        if ((long)width * height > RgbImage.MaxPixels || (long)width * canvas.Picture.Height > RgbImage.MaxPixels)
+        var verticalFirst = IsVerticalFirst(canvas, width, height);
+        var between = verticalFirst ? (long)canvas.Width * height : (long)width * canvas.Picture.Height;
+        if ((long)width * height > RgbImage.MaxPixels || between > RgbImage.MaxPixels)
             throw new PictureFormatException($"{canvas.Picture.Title} would be {width}x{height} after resizing, over the limit of {RgbImage.MaxPixels / 1_000_000} megapixels");
         var horizontal = width == canvas.Width ? null : new ResampleWeights(canvas.Width, width);
         var vertical = height == canvas.Height ? null : new ResampleWeights(canvas.Height, height);
+        if (!verticalFirst) return Passes(canvas, horizontal, vertical, part);
 
+        // columns of the picture that the wanted output columns look at
+        var (left, right) = Range(horizontal, part.Left, part.Width);
+        var strip = Passes(canvas, null, vertical, part with { Left = left, Width = right - left });
+        return Passes(Canvas.Strip(strip, left, canvas.Width), horizontal, null, part with { Top = 0 });
+    }
+
+    /// <summary>
+    /// Since 13.0 Pillow runs the vertical pass first where the height is reduced much more than the width, which moves
+    /// some bytes by one level (docs/decisions.md, on the factor too).
+    /// </summary>
+    private static bool IsVerticalFirst(Canvas canvas, int width, int height) =>
+        canvas.Height - height > Math.Max(0L, MuchMore * ((long)canvas.Width - width));
+
+    /// <summary>Horizontal, then vertical; a pass without weights only cuts.</summary>
+    private static RgbImage Passes(Canvas canvas, ResampleWeights? horizontal, ResampleWeights? vertical, Part part)
+    {
         // rows of the picture that the wanted output rows look at
-        var first = vertical?.First(part.Top) ?? part.Top;
-        var end = vertical is null ? part.Top + part.Height : vertical.First(part.Top + part.Height - 1) + vertical.Count(part.Top + part.Height - 1);
+        var (first, end) = Range(vertical, part.Top, part.Height);
         first = Math.Clamp(first - canvas.Top, 0, canvas.Picture.Height);
         end = Math.Clamp(end - canvas.Top, first, canvas.Picture.Height);
         var stride = part.Width * Channels;
@@ -47,6 +66,13 @@ public static class PillowResampler
         var result = GC.AllocateUninitializedArray<byte>(checked(part.Height * stride));
         Parallel.For(0, part.Height, row => Vertical(canvas, part.Top + row, vertical, rows, first, border, result.AsSpan(row * stride, stride)));
         return new RgbImage(part.Width, part.Height, result);
+    }
+
+    /// <summary>The inputs that a range of outputs looks at.</summary>
+    private static (int First, int End) Range(ResampleWeights? weights, int first, int count)
+    {
+        var last = first + count - 1;
+        return weights is null ? (first, last + 1) : (weights.First(first), weights.First(last) + weights.Count(last));
     }
 
     /// <summary>One row of the picture, with the canvas beside it, to the wanted output columns.</summary>
@@ -211,4 +237,7 @@ public static class PillowResampler
 }
 
 /// <summary>A rectangle of a resized picture.</summary>
-internal readonly record struct Part(int Left, int Top, int Width, int Height);
+internal readonly record struct Part(int Left, int Top, int Width, int Height)
+{
+    public bool IsEmpty => Width <= 0 || Height <= 0;
+}

@@ -14,9 +14,3 @@ public enum PreprocessMode
 /// <param name="Resized">The same before normalisation.</param>
 /// <param name="Grid">How the encoder's patches lie on the picture.</param>
 public sealed record PreprocessedPicture(float[] PixelValues, RgbImage Resized, PatchGrid Grid);
-
-/// <summary>
-/// How an encoder's patches lie on a picture: a grid over the rectangle (Left, Top, Width, Height) in the picture's
-/// pixels, which may reach beyond the picture where it was padded.
-/// </summary>
-public sealed record PatchGrid(int Columns, int Rows, double Left, double Top, double Width, double Height);

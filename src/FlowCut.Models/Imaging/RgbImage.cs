@@ -35,5 +35,7 @@ public sealed class RgbImage
     public string? Name { get; init; }
 
     /// <summary>As messages call it.</summary>
-    internal string Title => (Name is null ? "" : $"{Name}: ") + $"a picture of {Width}x{Height} pixels";
+    internal string Title => TitleOf(Name, Width, Height);
+
+    internal static string TitleOf(string? name, int width, int height) => (name is null ? "" : $"{name}: ") + $"a picture of {width}x{height} pixels";
 }

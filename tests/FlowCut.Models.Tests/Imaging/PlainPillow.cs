@@ -7,9 +7,9 @@ internal static class PlainPillow
 {
     public static RgbImage Resize(RgbImage picture, int width, int height)
     {
-        var horizontal = picture.Width == width ? picture.Pixels : Pass(picture.Pixels, picture.Width, width, picture.Height, pixelStep: 3, lineStep: picture.Width * 3, outputPixelStep: 3, outputLineStep: width * 3);
-        var vertical = picture.Height == height ? horizontal : Pass(horizontal, picture.Height, height, width, pixelStep: width * 3, lineStep: 3, outputPixelStep: width * 3, outputLineStep: 3);
-        return new RgbImage(width, height, vertical);
+        // Pillow 13: the height shrinks more than twice as many pixels as the width
+        if (picture.Height > height && picture.Height - height > 2 * (picture.Width - width)) return Horizontal(Vertical(picture, height), width);
+        return Vertical(Horizontal(picture, width), height);
     }
 
     /// <summary>The picture in the middle of a square of one colour.</summary>
@@ -23,6 +23,14 @@ internal static class PlainPillow
             picture.Pixels.AsSpan(row * picture.Width * 3, picture.Width * 3).CopyTo(pixels.AsSpan(((top + row) * side + left) * 3));
         return new RgbImage(side, side, pixels);
     }
+
+    private static RgbImage Horizontal(RgbImage picture, int width) => picture.Width == width
+        ? picture
+        : new RgbImage(width, picture.Height, Pass(picture.Pixels, picture.Width, width, picture.Height, pixelStep: 3, lineStep: picture.Width * 3, outputPixelStep: 3, outputLineStep: width * 3));
+
+    private static RgbImage Vertical(RgbImage picture, int height) => picture.Height == height
+        ? picture
+        : new RgbImage(picture.Width, height, Pass(picture.Pixels, picture.Height, height, picture.Width, pixelStep: picture.Width * 3, lineStep: 3, outputPixelStep: picture.Width * 3, outputLineStep: 3));
 
     private static byte[] Pass(byte[] source, int inputs, int outputs, int lines, int pixelStep, int lineStep, int outputPixelStep, int outputLineStep)
     {
