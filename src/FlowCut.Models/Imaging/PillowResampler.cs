@@ -7,8 +7,9 @@ namespace FlowCut.Models.Imaging;
 
 /// <summary>
 /// Pillow's antialiased bicubic resize of 8-bit RGB, bit for bit (formula: src/libImaging/Resample.c): two passes, the
-/// horizontal one first unless the height shrinks much more than the width, 8 bits between them, a pass is left out where the size does not change. Own code, because no .NET
-/// library reproduces it (docs/decisions.md). Only the rows and columns of the wanted part are computed.
+/// horizontal one first unless the height shrinks much more than the width, 8 bits between them, a pass is left out where
+/// the size does not change. Own code, because no .NET library reproduces it (docs/decisions.md). Only the rows and
+/// columns of the wanted part are computed.
 /// </summary>
 public static class PillowResampler
 {
@@ -80,17 +81,14 @@ public static class PillowResampler
     {
         var pixels = canvas.Picture.Pixels.AsSpan(row * canvas.Picture.Width * Channels, canvas.Picture.Width * Channels);
         var color = Vector128.Create(canvas.Color.R, canvas.Color.G, canvas.Color.B, 0);
+        if (weights is null)
+        {
+            Copy(canvas, pixels, part, output);
+            return;
+        }
+
         for (var x = 0; x < part.Width; x++)
         {
-            if (weights is null)
-            {
-                var destination = output.Slice(x * Channels, Channels);
-                var column = part.Left + x - canvas.Left;
-                if (column >= 0 && column < canvas.Picture.Width) pixels.Slice(column * Channels, Channels).CopyTo(destination);
-                else Write(destination, canvas.Color);
-                continue;
-            }
-
             var taps = weights.Of(part.Left + x);
             var start = weights.First(part.Left + x) - canvas.Left;
             // taps before, in and behind the picture; those outside all meet the border's colour
@@ -99,6 +97,17 @@ public static class PillowResampler
             var sum = Dot(pixels, start + before, taps[before..behind]);
             Store(Clip(sum + color * borders[x]), output[(x * Channels)..]);
         }
+    }
+
+    /// <summary>One row of the wanted columns as they are.</summary>
+    private static void Copy(Canvas canvas, ReadOnlySpan<byte> pixels, Part part, Span<byte> output)
+    {
+        var start = part.Left - canvas.Left;
+        var before = Math.Clamp(-start, 0, part.Width);
+        var behind = Math.Clamp(canvas.Picture.Width - start, before, part.Width);
+        if (behind > before) pixels.Slice((start + before) * Channels, (behind - before) * Channels).CopyTo(output[(before * Channels)..]);
+        for (var x = 0; x < before; x++) Write(output.Slice(x * Channels, Channels), canvas.Color);
+        for (var x = behind; x < part.Width; x++) Write(output.Slice(x * Channels, Channels), canvas.Color);
     }
 
     /// <summary>For each wanted output column the sum of the taps that fall beside the picture; the same in every row.</summary>
