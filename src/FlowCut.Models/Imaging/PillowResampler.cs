@@ -7,8 +7,9 @@ namespace FlowCut.Models.Imaging;
 
 /// <summary>
 /// Pillow's antialiased bicubic resize of 8-bit RGB, bit for bit (formula: src/libImaging/Resample.c): two passes, the
-/// horizontal one first unless the height shrinks much more than the width, 8 bits between them, a pass is left out where the size does not change. Own code, because no .NET
-/// library reproduces it (docs/decisions.md). Only the rows and columns of the wanted part are computed.
+/// horizontal one first unless the height shrinks much more than the width, 8 bits between them, a pass is left out where
+/// the size does not change. Own code, because no .NET library reproduces it (docs/decisions.md). Only the rows and
+/// columns of the wanted part are computed.
 /// </summary>
 public static class PillowResampler
 {
@@ -79,28 +80,34 @@ public static class PillowResampler
     private static void Horizontal(Canvas canvas, int row, ResampleWeights? weights, int[] borders, Part part, Span<byte> output)
     {
         var pixels = canvas.Picture.Pixels.AsSpan(row * canvas.Picture.Width * Channels, canvas.Picture.Width * Channels);
+        var color = Vector128.Create(canvas.Color.R, canvas.Color.G, canvas.Color.B, 0);
+        if (weights is null)
+        {
+            Copy(canvas, pixels, part, output);
+            return;
+        }
+
         for (var x = 0; x < part.Width; x++)
         {
-            var destination = output.Slice(x * Channels, Channels);
-            if (weights is null)
-            {
-                var column = part.Left + x - canvas.Left;
-                if (column >= 0 && column < canvas.Picture.Width) pixels.Slice(column * Channels, Channels).CopyTo(destination);
-                else Write(destination, canvas.Color);
-                continue;
-            }
-
             var taps = weights.Of(part.Left + x);
             var start = weights.First(part.Left + x) - canvas.Left;
             // taps before, in and behind the picture; those outside all meet the border's colour
             var before = Math.Clamp(-start, 0, taps.Length);
             var behind = Math.Clamp(canvas.Picture.Width - start, before, taps.Length);
             var sum = Dot(pixels, start + before, taps[before..behind]);
-            sum += Vector128.Create(canvas.Color.R, canvas.Color.G, canvas.Color.B, 0) * borders[x];
-            destination[0] = Clip(sum[0]);
-            destination[1] = Clip(sum[1]);
-            destination[2] = Clip(sum[2]);
+            Store(Clip(sum + color * borders[x]), output[(x * Channels)..]);
         }
+    }
+
+    /// <summary>One row of the wanted columns as they are.</summary>
+    private static void Copy(Canvas canvas, ReadOnlySpan<byte> pixels, Part part, Span<byte> output)
+    {
+        var start = part.Left - canvas.Left;
+        var before = Math.Clamp(-start, 0, part.Width);
+        var behind = Math.Clamp(canvas.Picture.Width - start, before, part.Width);
+        if (behind > before) pixels.Slice((start + before) * Channels, (behind - before) * Channels).CopyTo(output[(before * Channels)..]);
+        for (var x = 0; x < before; x++) Write(output.Slice(x * Channels, Channels), canvas.Color);
+        for (var x = behind; x < part.Width; x++) Write(output.Slice(x * Channels, Channels), canvas.Color);
     }
 
     /// <summary>For each wanted output column the sum of the taps that fall beside the picture; the same in every row.</summary>
@@ -119,21 +126,37 @@ public static class PillowResampler
         return sums;
     }
 
-    /// <summary>Σ taps·pixel per channel, from half of the last bit.</summary>
+    /// <summary>Σ taps·pixel per channel, from half of the last bit; the fourth element means nothing.</summary>
     private static Vector128<int> Dot(ReadOnlySpan<byte> pixels, int column, ReadOnlySpan<int> taps)
     {
         var sum = Vector128.Create(Half);
         ref var source = ref MemoryMarshal.GetReference(pixels);
-        var last = (nint)(pixels.Length - sizeof(uint));
         var offset = (nint)column * Channels;
-        foreach (var tap in taps)
+        var tap = 0;
+        if (Vector256.IsHardwareAccelerated)
         {
-            // four bytes at once: a pixel and one byte more, except at the row's end, where it is one byte fewer before
-            var four = offset <= last
+            var pairs = Vector256<int>.Zero;
+            // eight bytes at once: two pixels and two bytes more
+            for (; tap + 1 < taps.Length && offset <= pixels.Length - sizeof(ulong); tap += 2)
+            {
+                var eight = Vector128.CreateScalarUnsafe(Unsafe.ReadUnaligned<ulong>(ref Unsafe.Add(ref source, offset))).AsByte();
+                var spread = Vector128.Shuffle(eight, Vector128.Create((byte)0, 1, 2, 255, 3, 4, 5, 255, 255, 255, 255, 255, 255, 255, 255, 255));
+                var wide = Vector256.WidenLower(Vector128.WidenLower(spread).ToVector256Unsafe()).AsInt32();
+                var two = Unsafe.ReadUnaligned<ulong>(ref Unsafe.As<int, byte>(ref Unsafe.Add(ref MemoryMarshal.GetReference(taps), tap)));
+                pairs += wide * Vector256.Shuffle(Vector256.Create(two).AsInt32(), Vector256.Create(0, 0, 0, 0, 1, 1, 1, 1));
+                offset += 2 * Channels;
+            }
+
+            sum += pairs.GetLower() + pairs.GetUpper();
+        }
+
+        for (; tap < taps.Length; tap++)
+        {
+            // four bytes: a pixel and one byte more, except at the row's end, where the pixel is read byte by byte
+            var four = offset <= pixels.Length - sizeof(uint)
                 ? Unsafe.ReadUnaligned<uint>(ref Unsafe.Add(ref source, offset))
                 : (uint)(Unsafe.Add(ref source, offset) | Unsafe.Add(ref source, offset + 1) << 8 | Unsafe.Add(ref source, offset + 2) << 16);
-            var wide = Vector128.WidenLower(Vector128.WidenLower(Vector128.CreateScalarUnsafe(four).AsByte())).AsInt32();
-            sum += wide * tap;
+            sum += Vector128.WidenLower(Vector128.WidenLower(Vector128.CreateScalarUnsafe(four).AsByte())).AsInt32() * taps[tap];
             offset += Channels;
         }
 
@@ -222,6 +245,16 @@ public static class PillowResampler
     private static Vector<ushort> Narrow(Vector<int> a, Vector<int> b) => Vector.Narrow(Vector.AsVectorUInt32(Clip(a)), Vector.AsVectorUInt32(Clip(b)));
 
     private static Vector<int> Clip(Vector<int> sum) => Vector.Min(Vector.Max(sum >> ResampleWeights.Bits, Vector<int>.Zero), new Vector<int>(255));
+
+    private static Vector128<int> Clip(Vector128<int> sum) => Vector128.Min(Vector128.Max(sum >> ResampleWeights.Bits, Vector128<int>.Zero), Vector128.Create(255));
+
+    /// <summary>Writes a pixel and, where there is room, a byte behind it that the next pixel overwrites.</summary>
+    private static void Store(Vector128<int> pixel, Span<byte> output)
+    {
+        var bytes = Vector128.Shuffle(pixel.AsByte(), Vector128.Create((byte)0, 4, 8, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255)).AsUInt32().ToScalar();
+        if (output.Length > Channels) Unsafe.WriteUnaligned(ref MemoryMarshal.GetReference(output), bytes);
+        else (output[0], output[1], output[2]) = ((byte)bytes, (byte)(bytes >> 8), (byte)(bytes >> 16));
+    }
 
     private static byte Clip(int sum) => (byte)Math.Clamp(sum >> ResampleWeights.Bits, 0, 255);
 

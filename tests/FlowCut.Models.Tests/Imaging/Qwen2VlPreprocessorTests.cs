@@ -63,25 +63,17 @@ public sealed class Qwen2VlPreprocessorTests : IDisposable
     private static float[] PlainMatrix(RgbImage first, RgbImage second)
     {
         float[] mean = [0.5f, 0.25f, 0.125f], deviation = [0.5f, 0.25f, 0.75f];
-        var values = new List<float>();
-        for (var blockRow = 0; blockRow < first.Height / 28; blockRow++)
-        for (var blockColumn = 0; blockColumn < first.Width / 28; blockColumn++)
-        for (var row = 0; row < 2; row++)
-        for (var column = 0; column < 2; column++)
-        for (var channel = 0; channel < 3; channel++)
-            foreach (var frame in new[] { first, second })
-            {
-                for (var y = 0; y < 14; y++)
-                {
-                    for (var x = 0; x < 14; x++)
-                    {
-                        int pixelX = blockColumn * 28 + column * 14 + x, pixelY = blockRow * 28 + row * 14 + y;
-                        var value = frame.Pixels[(pixelY * frame.Width + pixelX) * 3 + channel];
-                        values.Add(((float)(value * (1 / 255.0)) - mean[channel]) / deviation[channel]);
-                    }
-                }
-            }
-
+        var values =
+            from blockRow in Enumerable.Range(0, first.Height / 28)
+            from blockColumn in Enumerable.Range(0, first.Width / 28)
+            from row in Enumerable.Range(0, 2)
+            from column in Enumerable.Range(0, 2)
+            from channel in Enumerable.Range(0, 3)
+            from frame in new[] { first, second }
+            from y in Enumerable.Range(blockRow * 28 + row * 14, 14)
+            from x in Enumerable.Range(blockColumn * 28 + column * 14, 14)
+            let value = frame.Pixels[(y * frame.Width + x) * 3 + channel]
+            select ((float)(value * (1 / 255.0)) - mean[channel]) / deviation[channel];
         return [.. values];
     }
 
