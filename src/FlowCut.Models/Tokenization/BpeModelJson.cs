@@ -1,16 +1,14 @@
-using System.Buffers;
-using System.Text;
 using System.Text.Json;
 
 namespace FlowCut.Models.Tokenization;
 
-/// <summary>The object "model" of a tokenizer.json, of type BPE over characters with a token for each byte.</summary>
+/// <summary>The object "model" of a tokenizer.json, of type BPE: over characters, or over the characters that stand for bytes.</summary>
 internal static class BpeModelJson
 {
     private const string Where = "model";
 
     /// <summary>Checks that the model is of a kind that is supported, and reads its vocabulary.</summary>
-    public static Vocabulary ReadVocabulary(JsonFile file, JsonElement model)
+    public static Vocabulary ReadVocabulary(JsonFile file, JsonElement model, bool isByteLevel)
     {
         var type = file.FindText(model, "type", Where) ?? "(none)";
         if (type != "BPE") throw file.Error($"the model's type is '{type}'; only BPE is supported");
@@ -24,12 +22,18 @@ internal static class BpeModelJson
             throw file.Error("model.dropout is set: the tokens would be random");
         }
 
-        var entries = file.Require(model, "vocab", Where);
-        file.Members(entries, "model.vocab");
-        var vocabulary = new Vocabulary(file.Path, entries.GetPropertyCount());
+        return ReadVocabulary(file, file.Require(model, "vocab", Where), "model.vocab", isByteLevel);
+    }
+
+    /// <summary>Reads an object that maps each token to its id.</summary>
+    public static Vocabulary ReadVocabulary(JsonFile file, JsonElement entries, string where, bool isByteLevel)
+    {
+        file.Members(entries, where);
+        // byte-level BPE has a text for each id, and added tokens have ids of their own
+        var vocabulary = new Vocabulary(file.Path, entries.GetPropertyCount()) { SharedIds = !isByteLevel };
         foreach (var entry in entries.EnumerateObject())
         {
-            var text = file.NameOf(entry, "model.vocab");
+            var text = file.NameOf(entry, where);
             if (entry.Value.ValueKind != JsonValueKind.Number || !entry.Value.TryGetInt32(out var id))
             {
                 throw file.Error($"the id of token '{text}' is not a 32-bit integer");
@@ -41,28 +45,21 @@ internal static class BpeModelJson
         return vocabulary;
     }
 
-    public static BytePairRules ReadRules(JsonFile file, JsonElement model, Vocabulary vocabulary, out int? unknownId)
+    public static BytePairRules ReadRules(JsonFile file, JsonElement model, Vocabulary vocabulary, bool isByteLevel, out int? unknownId)
     {
-        var characters = new Dictionary<int, int>();
-        foreach (var (text, id) in vocabulary.Ids)
-        {
-            if (Rune.DecodeFromUtf16(text, out var character, out var length) == OperationStatus.Done && length == text.Length)
-            {
-                characters.Add(character.Value, id);
-            }
-        }
-
-        var byteIds = file.FindFlag(model, "byte_fallback", Where, otherwise: false) ? FindBytes(file, vocabulary) : null;
+        var hasBytes = file.FindFlag(model, "byte_fallback", Where, otherwise: false);
+        if (isByteLevel && hasBytes) throw file.Error("model.byte_fallback is on, but the pre-tokenizer is byte-level: no character is left to spell");
+        var byteIds = hasBytes ? FindBytes(file, vocabulary) : null;
         unknownId = null;
         if (file.FindText(model, "unk_token", Where) is { } unknown)
         {
             unknownId = vocabulary.IdOf(unknown) ?? throw file.Error($"model.unk_token '{unknown}' is not in the vocabulary");
         }
 
-        if (byteIds is null && unknownId is null) throw file.Error("the model has neither byte_fallback nor unk_token: characters without a token would be lost");
+        if (byteIds is null && unknownId is null && !isByteLevel) throw file.Error("the model has neither byte_fallback nor unk_token: characters without a token would be lost");
         return new BytePairRules
         {
-            Characters = characters,
+            Characters = isByteLevel ? vocabulary.FindByteCharacters() : vocabulary.FindCharacters(),
             Merges = ReadMerges(file, model, vocabulary),
             ByteIds = byteIds,
             UnknownId = unknownId,
@@ -94,13 +91,11 @@ internal static class BpeModelJson
         {
             var (left, right) = ReadPair(file, entry, rank);
             // a repeated pair takes the later rank, as in Hugging Face's tokenizers
-            merges.Set(left, right, MergeTable.PairOf(IdOf(left), IdOf(right)), new Merge(rank, IdOf(left + right)));
+            if (!merges.TryAdd(vocabulary, left, right, rank, out var missing)) throw file.Error($"merge {rank} has '{missing}', which is not in the vocabulary");
             rank++;
         }
 
         return merges;
-
-        int IdOf(string text) => vocabulary.IdOf(text) ?? throw file.Error($"merge {rank} has '{text}', which is not in the vocabulary");
     }
 
     private static (string Left, string Right) ReadPair(JsonFile file, JsonElement entry, int rank)

@@ -25,7 +25,7 @@ internal sealed class BytePairRules
     public bool FuseUnknown { get; init; } = true;
 
     /// <summary>If set, a text that is itself one of these tokens becomes that token, whatever the merges say.</summary>
-    public IReadOnlyDictionary<string, int>? WholeTexts { get; init; }
+    public Dictionary<string, int>? WholeTexts { get; init; }
 }
 
 /// <summary>
@@ -48,12 +48,12 @@ internal sealed class BytePairEncoder(BytePairRules rules)
     public static int SymbolOf(Rune character) => CharacterBase + character.Value;
 
     /// <summary>Appends the token ids of <paramref name="text"/>, which has no lone surrogates.</summary>
-    public void Encode(ReadOnlySpan<char> text, List<int> ids)
+    public void Encode(ReadOnlySpan<char> text, EncodingBuffer buffer)
     {
         if (text.IsEmpty) return;
-        if (rules.WholeTexts is { } whole && whole.TryGetValue(text.ToString(), out var id))
+        if (rules.WholeTexts is { } whole && whole.GetAlternateLookup<ReadOnlySpan<char>>().TryGetValue(text, out var id))
         {
-            ids.Add(id);
+            buffer.Ids.Add(id);
             return;
         }
 
@@ -61,14 +61,12 @@ internal sealed class BytePairEncoder(BytePairRules rules)
         var symbols = rented.AsSpan(0, text.Length);
         var previous = rented.AsSpan(text.Length, text.Length);
         var next = rented.AsSpan(2 * text.Length, text.Length);
-        // element: the pair when it was found; priority: rank, then position of the left symbol
-        var candidates = new PriorityQueue<ulong, ulong>();
         var afterUnknown = false;
         while (!text.IsEmpty)
         {
             var count = ReadStretch(ref text, symbols);
-            MergeAll(symbols[..count], previous, next, candidates);
-            Append(symbols, next, ids, ref afterUnknown);
+            MergeAll(symbols[..count], previous, next, buffer.Candidates);
+            Append(symbols, next, buffer.Ids, ref afterUnknown);
         }
 
         ArrayPool<int>.Shared.Return(rented);

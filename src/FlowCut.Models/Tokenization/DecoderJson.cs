@@ -4,7 +4,7 @@ namespace FlowCut.Models.Tokenization;
 
 /// <summary>
 /// The object "decoder" of a tokenizer.json: replacements within each token, then ByteFallback, Fuse, and Strip of
-/// leading characters, in this order, as every conversion of a SentencePiece BPE model has it.
+/// leading characters, in this order, as every conversion of a SentencePiece BPE model has it; or ByteLevel alone.
 /// </summary>
 internal static class DecoderJson
 {
@@ -13,6 +13,7 @@ internal static class DecoderJson
     public static DecodingRules Read(JsonFile file, JsonElement? decoder, Vocabulary vocabulary)
     {
         if (decoder is not { } value) throw file.Error("there is no decoder: ids could not be turned into text");
+        if (IsByteLevel(file, decoder)) return DecodingRules.OfByteLevel(vocabulary);
         var replacements = new List<(string Pattern, string Content)>();
         var (hasBytes, isFused, leadingSpaces) = (false, false, 0);
         foreach (var member in TokenizerJson.TypeOf(file, value, Where) == "Sequence"
@@ -35,15 +36,14 @@ internal static class DecoderJson
                     leadingSpaces = ReadStrip(file, member);
                     break;
                 default:
-                    throw file.Error($"the decoder's step '{type}' is not supported, or not in this place; a decoder is Replace, ByteFallback, Fuse, Strip, in this order");
+                    throw file.Error($"the decoder's step '{type}' is not supported, or not in this place; a decoder is Replace, ByteFallback, Fuse, Strip, in this order, or ByteLevel alone");
             }
         }
 
         var texts = vocabulary.GetTexts();
-        var bytes = new short[texts.Length];
+        var bytes = TokenBytes.OfByteTokens(texts.Length, id => hasBytes ? ByteTokens.ValueOf(texts[id]) : -1);
         for (var id = 0; id < texts.Length; id++)
         {
-            bytes[id] = (short)(hasBytes ? ByteTokens.ValueOf(texts[id]) : -1);
             foreach (var (pattern, content) in replacements) texts[id] = texts[id]?.Replace(pattern, content, StringComparison.Ordinal);
         }
 
@@ -52,11 +52,13 @@ internal static class DecoderJson
             Texts = texts,
             SpaceMark = ' ',
             Bytes = bytes,
+            Invalid = InvalidBytes.WholeRun,
             Special = vocabulary.GetSpecial(),
             LeadingSpaces = leadingSpaces,
-            WholeByteRuns = true,
         };
     }
+
+    public static bool IsByteLevel(JsonFile file, JsonElement? decoder) => decoder is { } value && TokenizerJson.TypeOf(file, value, Where) == "ByteLevel";
 
     private static int ReadStrip(JsonFile file, JsonElement value)
     {

@@ -1,3 +1,5 @@
+using System.Diagnostics.CodeAnalysis;
+
 namespace FlowCut.Models.Tokenization;
 
 /// <summary>The result of joining two symbols.</summary>
@@ -25,6 +27,22 @@ internal sealed class MergeTable(int capacity)
     {
         _merges[pair] = merge;
         _seams.Add(SeamOf(left[^1], right[0]));
+    }
+
+    /// <summary>Adds the merge of two tokens into a third; one that was added before for the same two is replaced.</summary>
+    /// <param name="vocabulary">Has the three tokens.</param>
+    /// <param name="left">Text of the left token.</param>
+    /// <param name="right">Text of the right token.</param>
+    /// <param name="rank">The merge's rank.</param>
+    /// <param name="missing">Where the result is false: the one of the three texts that is no token.</param>
+    public bool TryAdd(Vocabulary vocabulary, ReadOnlySpan<char> left, ReadOnlySpan<char> right, int rank, [NotNullWhen(false)] out string? missing)
+    {
+        missing = null;
+        if (vocabulary.IdOf(left) is not { } leftId) missing = left.ToString();
+        else if (vocabulary.IdOf(right) is not { } rightId) missing = right.ToString();
+        else if (vocabulary.IdOf(string.Concat(left, right)) is not { } id) missing = string.Concat(left, right);
+        else Set(left, right, PairOf(leftId, rightId), new Merge(rank, id));
+        return missing is null;
     }
 
     public bool TryGet(ulong pair, out Merge merge) => _merges.TryGetValue(pair, out merge);

@@ -41,6 +41,7 @@ internal static class SentencePieceTokenizer
                 EscapeWhitespaces = model.EscapeWhitespaces,
                 UserDefined = userDefinedTrie,
             },
+            PreTokenizer = new WholeText(),
             Decoding = ReadDecoding(model, vocabulary),
             UnknownId = model.UnknownId,
             BosId = bos,
@@ -72,10 +73,10 @@ internal static class SentencePieceTokenizer
         {
             Texts = vocabulary.GetTexts(),
             SpaceMark = TextNormalizer.SpaceMark,
-            Bytes = bytes,
+            Bytes = TokenBytes.OfByteTokens(bytes.Length, id => bytes[id]),
+            Invalid = InvalidBytes.Each,
             Special = vocabulary.GetSpecial(),
             LeadingSpaces = model.RemoveExtraWhitespaces ? int.MaxValue : model.AddDummyPrefix ? 1 : 0,
-            WholeByteRuns = false,
         };
     }
 

@@ -47,10 +47,11 @@ public sealed class StreamingDetokenizer
     {
         if ((uint)id >= (uint)_rules.Texts.Length || _rules.Texts[id] is not { } text) return;
         if (_skipSpecial && _rules.Special[id]) return;
-        if (_rules.Bytes[id] >= 0)
+        var bytes = _rules.Bytes[id];
+        if (!bytes.IsEmpty)
         {
-            _pendingBytes.Add((byte)_rules.Bytes[id]);
-            if (!_rules.WholeByteRuns) DecodePending(complete: false);
+            _pendingBytes.AddRange(bytes);
+            if (_rules.Invalid != InvalidBytes.WholeRun) DecodePending(complete: false);
             return;
         }
 
@@ -69,7 +70,7 @@ public sealed class StreamingDetokenizer
     private void EndByteRun()
     {
         if (_pendingBytes.Count == 0) return;
-        if (_rules.WholeByteRuns && !Utf8.IsValid(Pending))
+        if (_rules.Invalid == InvalidBytes.WholeRun && !Utf8.IsValid(Pending))
         {
             WriteSpelled(new string(Replacement, _pendingBytes.Count));
             _pendingBytes.Clear();
@@ -78,7 +79,7 @@ public sealed class StreamingDetokenizer
         DecodePending(complete: true);
     }
 
-    /// <summary>Writes the characters that the pending bytes form; a byte that cannot begin one becomes U+FFFD.</summary>
+    /// <summary>Writes the characters that the pending bytes form; what forms none becomes U+FFFD.</summary>
     /// <param name="complete">No byte will follow: the beginning of a character is invalid too.</param>
     private void DecodePending(bool complete)
     {
@@ -90,7 +91,7 @@ public sealed class StreamingDetokenizer
             if (status == OperationStatus.NeedMoreData && !complete) break;
             if (status == OperationStatus.Done) WriteSpelled(utf16[..rune.EncodeToUtf16(utf16)]);
             else WriteSpelled([Replacement]);
-            read += status == OperationStatus.Done ? length : 1;
+            read += status == OperationStatus.Done || _rules.Invalid == InvalidBytes.EachSequence ? length : 1;
         }
 
         _pendingBytes.RemoveRange(0, read);
@@ -109,7 +110,7 @@ public sealed class StreamingDetokenizer
     /// <summary>Characters spelled in bytes are never marks, and for sentencepiece no leading spaces either.</summary>
     private void WriteSpelled(ReadOnlySpan<char> text)
     {
-        if (_rules.WholeByteRuns) text = DropLeadingSpaces(text);
+        if (_rules.Invalid == InvalidBytes.WholeRun) text = DropLeadingSpaces(text);
         if (text.IsEmpty) return;
         _leadingSpaces = 0;
         _output.Append(text);

@@ -11,23 +11,19 @@ internal abstract class TextNormalizer
     public abstract string Normalize(ReadOnlySpan<char> text);
 }
 
-/// <summary>One step of a tokenizer.json's normaliser: puts a prefix in front, or replaces every occurrence of a text.</summary>
-/// <param name="Pattern">What is replaced; null for a prefix.</param>
-/// <param name="Content">The replacement, or the prefix.</param>
-internal readonly record struct NormalizerStep(string? Pattern, string Content);
-
-/// <summary>Normaliser of a tokenizer.json: its steps in order. An empty text gets no prefix.</summary>
-internal sealed class StepNormalizer(IReadOnlyList<NormalizerStep> steps) : TextNormalizer
+/// <summary>Normaliser of a tokenizer.json: its steps in order.</summary>
+internal sealed class StepNormalizer(IReadOnlyList<Func<string, string>> steps) : TextNormalizer
 {
+    /// <summary>Puts <paramref name="prefix"/> in front of a text that is not empty.</summary>
+    public static Func<string, string> Prepend(string prefix) => text => text.Length > 0 ? prefix + text : text;
+
+    /// <summary>Replaces every occurrence of <paramref name="pattern"/>.</summary>
+    public static Func<string, string> Replace(string pattern, string content) => text => text.Replace(pattern, content, StringComparison.Ordinal);
+
     public override string Normalize(ReadOnlySpan<char> text)
     {
         var result = text.ToString();
-        foreach (var (pattern, content) in steps)
-        {
-            if (pattern is not null) result = result.Replace(pattern, content, StringComparison.Ordinal);
-            else if (result.Length > 0) result = content + result;
-        }
-
+        foreach (var step in steps) result = step(result);
         return result;
     }
 }
@@ -81,34 +77,4 @@ internal sealed class SentencePieceNormalizer : TextNormalizer
 
     private int ChunkLength(ReadOnlySpan<char> text) =>
         UserDefined is { } trie && trie.TryMatch(text, out var length, out _) ? length : 1;
-}
-
-/// <summary>When <see cref="Metaspace"/> puts its mark in front of a piece of text that does not begin with one.</summary>
-internal enum PrependScheme
-{
-    Always,
-    First,
-    Never,
-}
-
-/// <summary>Pre-tokenizer "Metaspace" of a tokenizer.json: spaces become marks, and a piece may get one in front.</summary>
-/// <param name="Replacement">The mark.</param>
-/// <param name="Scheme">Where a mark is put in front: at every piece, only at the beginning of the whole text, or nowhere.</param>
-/// <param name="Split">Tokens do not reach over a mark: the text is cut in front of each.</param>
-internal sealed record Metaspace(char Replacement, PrependScheme Scheme, bool Split)
-{
-    public string Apply(ReadOnlySpan<char> text, bool first)
-    {
-        var result = text.ToString().Replace(' ', Replacement);
-        var prepend = Scheme == PrependScheme.Always || (Scheme == PrependScheme.First && first);
-        return prepend && !result.StartsWith(Replacement) ? Replacement + result : result;
-    }
-
-    /// <summary>Length of the first part of <paramref name="text"/>, which is not empty.</summary>
-    public int PartLength(ReadOnlySpan<char> text)
-    {
-        if (!Split) return text.Length;
-        var next = text[1..].IndexOf(Replacement);
-        return next < 0 ? text.Length : next + 1;
-    }
 }

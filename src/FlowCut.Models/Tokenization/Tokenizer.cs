@@ -4,12 +4,13 @@ namespace FlowCut.Models.Tokenization;
 
 /// <summary>
 /// Turns text into token ids and back: byte-pair encoding over characters, with byte tokens for characters that the
-/// vocabulary lacks (Llama, Vicuna, Mistral, InternLM2). Reads Hugging Face's tokenizer.json or, where there is none,
-/// a SentencePiece tokenizer.model; special tokens also from tokenizer_config.json, special_tokens_map.json and
-/// added_tokens.json. Immutable, safe for concurrent use.
+/// vocabulary lacks (Llama, Vicuna, Mistral, InternLM2), or over the bytes of UTF-8 (Qwen2, Llama 3). Reads Hugging Face's
+/// tokenizer.json or, where there is none, a SentencePiece tokenizer.model, else Qwen2's vocab.json and merges.txt; special
+/// tokens also from tokenizer_config.json, special_tokens_map.json and added_tokens.json. Immutable, safe for concurrent use.
 /// </summary>
 /// <remarks>
-/// A tokenizer.json is followed as Hugging Face's <c>tokenizers</c> does, a tokenizer.model as <c>sentencepiece</c> does;
+/// A tokenizer.json, and vocab.json with merges.txt, are followed as Hugging Face's <c>tokenizers</c> does, a
+/// tokenizer.model as <c>sentencepiece</c> does;
 /// special tokens are recognised in the text, and what stands between two of them is encoded by itself.
 /// Lone surrogates in a text count as U+FFFD.
 /// </remarks>
@@ -50,35 +51,46 @@ public sealed class Tokenizer
     public int VocabularySize => MaxId + 1;
 
     /// <summary>Loads the tokenizer of a model folder.</summary>
-    /// <exception cref="InputException">The folder has neither tokenizer.json nor tokenizer.model.</exception>
+    /// <exception cref="InputException">The folder has no tokenizer: no tokenizer.json, no tokenizer.model, and not both vocab.json and merges.txt.</exception>
     /// <exception cref="ModelFormatException">A file is damaged, contradicts another one, or is of a kind that is not supported.</exception>
     public static Tokenizer Load(string modelDirectory)
     {
         ArgumentException.ThrowIfNullOrEmpty(modelDirectory);
-        var json = Path.Combine(modelDirectory, "tokenizer.json");
-        var model = Path.Combine(modelDirectory, "tokenizer.model");
-        if (ModelFile.TryRead(json, out var bytes))
+        var path = Path.Combine(modelDirectory, "tokenizer.json");
+        if (ModelFile.TryRead(path, out var bytes))
         {
-            return new Tokenizer(TokenizerJson.Load(json, bytes, TokenizerConfiguration.Read(modelDirectory)));
+            return new Tokenizer(TokenizerJson.Load(path, bytes, TokenizerConfiguration.Read(modelDirectory)));
         }
 
-        if (ModelFile.TryRead(model, out bytes))
+        path = Path.Combine(modelDirectory, "tokenizer.model");
+        if (ModelFile.TryRead(path, out bytes))
         {
-            return new Tokenizer(SentencePieceTokenizer.Load(model, bytes, TokenizerConfiguration.Read(modelDirectory)));
+            return new Tokenizer(SentencePieceTokenizer.Load(path, bytes, TokenizerConfiguration.Read(modelDirectory)));
         }
 
-        var hint = File.Exists(Path.Combine(modelDirectory, "merges.txt"))
-            ? "; vocab.json with merges.txt is a byte-level BPE tokenizer, which this version does not support"
-            : "";
-        throw new InputException($"{modelDirectory}: no tokenizer: neither tokenizer.json nor tokenizer.model is there{hint}");
+        path = Path.Combine(modelDirectory, "vocab.json");
+        var mergesPath = Path.Combine(modelDirectory, "merges.txt");
+        var (hasVocabulary, hasMerges) = (ModelFile.TryRead(path, out bytes), ModelFile.TryRead(mergesPath, out var merges));
+        if (hasVocabulary && hasMerges)
+        {
+            return new Tokenizer(VocabularyAndMerges.Load(path, bytes!, mergesPath, merges!, TokenizerConfiguration.Read(modelDirectory)));
+        }
+
+        var hint = hasVocabulary ? "; of the last two merges.txt is missing" : hasMerges ? "; of the last two vocab.json is missing" : "";
+        throw new InputException($"{modelDirectory}: no tokenizer: neither tokenizer.json nor tokenizer.model nor vocab.json with merges.txt is there{hint}");
     }
 
-    /// <summary>Id of the token with this text (for a SentencePiece vocabulary with U+2581 for each space), or null.</summary>
+    /// <summary>Id of the token with this text (in a SentencePiece vocabulary with U+2581 for each space, in a byte-level one with 'Ġ' for it), or null.</summary>
     public int? IdOf(string token)
     {
         ArgumentNullException.ThrowIfNull(token);
         return _parts.Vocabulary.IdOf(token);
     }
+
+    /// <summary>As <see cref="IdOf"/>, for a token that a model cannot do without, such as the one that stands for a picture.</summary>
+    /// <exception cref="ModelFormatException">The vocabulary lacks it.</exception>
+    public int RequireId(string token) =>
+        IdOf(token) ?? throw _parts.Vocabulary.Error($"the vocabulary and the added tokens beside it have no token '{token}', which the model needs");
 
     /// <summary>Text of the token with this id as the vocabulary has it, or null if no token has it.</summary>
     public string? TokenOf(int id) => _parts.Vocabulary.TextOf(id);
@@ -90,26 +102,26 @@ public sealed class Tokenizer
     public int[] Encode(ReadOnlySpan<char> text)
     {
         text = ReplaceLoneSurrogates(text);
-        var ids = new List<int>();
+        var buffer = new EncodingBuffer();
         foreach (var part in _rawTokens.Split(text))
         {
-            if (part.Token is { } id) ids.Add(id);
-            else EncodeBetween(text[part.Start..part.End], part.Start == 0, ids);
+            if (part.Token is { } id) buffer.Ids.Add(id);
+            else EncodeBetween(text[part.Start..part.End], part.Start == 0, buffer);
         }
 
-        return [.. ids];
+        return [.. buffer.Ids];
     }
 
     /// <summary>Ids of a text in which nothing stands for a special or added token: for text from an untrusted source.</summary>
     public int[] EncodePlain(ReadOnlySpan<char> text)
     {
-        var ids = new List<int>();
-        EncodeNormalized(_parts.Normalizer.Normalize(ReplaceLoneSurrogates(text)), first: true, ids);
-        return [.. ids];
+        var buffer = new EncodingBuffer();
+        EncodeNormalized(_parts.Normalizer.Normalize(ReplaceLoneSurrogates(text)), first: true, buffer);
+        return [.. buffer.Ids];
     }
 
     /// <summary>
-    /// Text of the given ids, special tokens as their text or left out. The space that encoding puts in front is dropped;
+    /// Text of the given ids, special tokens as their text or left out. A space that encoding puts in front is dropped;
     /// bytes that form no character become U+FFFD. Ids that no token has add nothing: embeddings are often padded with rows
     /// that no token uses, and a model may choose one.
     /// </summary>
@@ -124,38 +136,25 @@ public sealed class Tokenizer
     /// <param name="skipSpecial">Special tokens are left out.</param>
     public StreamingDetokenizer CreateDetokenizer(bool skipSpecial) => new(_parts.Decoding, skipSpecial);
 
-    private void EncodeBetween(ReadOnlySpan<char> text, bool first, List<int> ids)
+    private void EncodeBetween(ReadOnlySpan<char> text, bool first, EncodingBuffer buffer)
     {
         var normalized = _parts.Normalizer.Normalize(text);
         if (_normalizedTokens is null)
         {
-            EncodeNormalized(normalized, first, ids);
+            EncodeNormalized(normalized, first, buffer);
             return;
         }
 
         foreach (var part in _normalizedTokens.Split(normalized))
         {
-            if (part.Token is { } id) ids.Add(id);
-            else EncodeNormalized(normalized.AsSpan(part.Start, part.End - part.Start), first && part.Start == 0, ids);
+            if (part.Token is { } id) buffer.Ids.Add(id);
+            else EncodeNormalized(normalized.AsSpan(part.Start, part.End - part.Start), first && part.Start == 0, buffer);
         }
     }
 
-    private void EncodeNormalized(ReadOnlySpan<char> text, bool first, List<int> ids)
+    private void EncodeNormalized(ReadOnlySpan<char> text, bool first, EncodingBuffer buffer)
     {
-        if (text.IsEmpty) return;
-        if (_parts.Metaspace is not { } metaspace)
-        {
-            _parts.Encoder.Encode(text, ids);
-            return;
-        }
-
-        ReadOnlySpan<char> rest = metaspace.Apply(text, first);
-        while (!rest.IsEmpty)
-        {
-            var length = metaspace.PartLength(rest);
-            _parts.Encoder.Encode(rest[..length], ids);
-            rest = rest[length..];
-        }
+        if (!text.IsEmpty) _parts.PreTokenizer.Encode(text, first, _parts.Encoder, buffer);
     }
 
     private static ReadOnlySpan<char> ReplaceLoneSurrogates(ReadOnlySpan<char> text)

@@ -24,6 +24,9 @@ internal sealed class TokenizerConfiguration
     /// <summary>Whether <see cref="BosToken"/> is put in front of every sequence, if a file says so.</summary>
     public bool? AddsBos { get; private set; }
 
+    /// <summary>Name of the tokenizer's class in Hugging Face's library, if tokenizer_config.json gives it.</summary>
+    public string? TokenizerClass { get; private set; }
+
     /// <exception cref="ModelFormatException">One of the files is damaged.</exception>
     public static TokenizerConfiguration Read(string directory)
     {
@@ -45,6 +48,11 @@ internal sealed class TokenizerConfiguration
         // tokens with an id first: other declarations of the same token then add nothing
         foreach (var (file, token, hasId) in _declared.OrderByDescending(token => token.HasId))
         {
+            if (hasId && vocabulary.IdOf(token.Content) is { } known && known != token.Id)
+            {
+                throw new ModelFormatException(file, $"token '{token.Content}' has id {token.Id}, but {known} elsewhere in the tokenizer's files");
+            }
+
             if (!present.Add(token.Content)) continue;
             var id = hasId ? token.Id : vocabulary.IdOf(token.Content);
             // padding is never encoded, and some checkpoints name a token for it that they do not have
@@ -72,6 +80,7 @@ internal sealed class TokenizerConfiguration
         foreach (var list in new[] { "additional_special_tokens", "extra_special_tokens" }) ReadList(file, list);
         if (!isMain) return;
         if (file.Find(root, "add_bos_token", "the file") is { } addsBos) AddsBos = file.Flag(addsBos, "add_bos_token");
+        TokenizerClass = file.FindText(root, "tokenizer_class", "the file");
         if (file.Find(root, "added_tokens_decoder", "the file") is not { } decoder) return;
         foreach (var property in file.Members(decoder, "added_tokens_decoder"))
         {

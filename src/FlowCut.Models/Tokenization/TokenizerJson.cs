@@ -9,17 +9,17 @@ internal static class TokenizerJson
     {
         using var file = JsonFile.Parse(path, bytes);
         var root = file.Root;
-        var preTokenizer = file.Find(root, "pre_tokenizer", "the file");
+        var preTokenizer = PreTokenizerJson.Read(file, file.Find(root, "pre_tokenizer", "the file"));
+        var isByteLevel = preTokenizer is ByteLevel;
         var decoder = file.Find(root, "decoder", "the file");
-        RefuseByteLevel(file, preTokenizer, "pre_tokenizer", "pretokenizers");
-        RefuseByteLevel(file, decoder, "decoder", "decoders");
+        if (isByteLevel != DecoderJson.IsByteLevel(file, decoder)) throw file.Error("of the pre-tokenizer and the decoder only one is byte-level (ByteLevel)");
 
         var model = file.Require(root, "model", "the file");
-        var vocabulary = BpeModelJson.ReadVocabulary(file, model);
-        var rules = BpeModelJson.ReadRules(file, model, vocabulary, out var unknownId);
+        var vocabulary = BpeModelJson.ReadVocabulary(file, model, isByteLevel);
+        var rules = BpeModelJson.ReadRules(file, model, vocabulary, isByteLevel, out var unknownId);
         ReadAddedTokens(file, vocabulary);
         configuration.AddTo(vocabulary, matchNormalized: true);
-        var steps = new List<NormalizerStep>();
+        var steps = new List<Func<string, string>>();
         if (file.Find(root, "normalizer", "the file") is { } normalizer) ReadNormalizer(file, normalizer, "normalizer", steps);
         var templateBos = ReadTemplateBos(file, root);
         return new TokenizerParts
@@ -27,7 +27,7 @@ internal static class TokenizerJson
             Vocabulary = vocabulary,
             Encoder = new BytePairEncoder(rules),
             Normalizer = new StepNormalizer(steps),
-            Metaspace = preTokenizer is { } value ? ReadMetaspace(file, value) : null,
+            PreTokenizer = preTokenizer,
             Decoding = DecoderJson.Read(file, decoder, vocabulary),
             UnknownId = unknownId,
             BosId = IdOf(configuration.BosToken ?? templateBos),
@@ -61,19 +61,6 @@ internal static class TokenizerJson
         return text.Length > 0 ? text : throw file.Error($"{where} replaces an empty text");
     }
 
-    private static void RefuseByteLevel(JsonFile file, JsonElement? value, string where, string members)
-    {
-        if (value is not { } element) return;
-        var type = TypeOf(file, element, where);
-        if (type == "ByteLevel")
-        {
-            throw file.Error("this is a byte-level BPE tokenizer (as of Qwen2 or Llama 3), which this version does not support: it reads BPE with byte_fallback (as of Llama 2 or Mistral)");
-        }
-
-        if (type != "Sequence") return;
-        foreach (var member in file.Items(file.Require(element, members, where), $"{where}.{members}")) RefuseByteLevel(file, member, where, members);
-    }
-
     private static void ReadAddedTokens(JsonFile file, Vocabulary vocabulary)
     {
         if (file.Find(file.Root, "added_tokens", "the file") is not { } tokens) return;
@@ -85,7 +72,7 @@ internal static class TokenizerJson
         }
     }
 
-    private static void ReadNormalizer(JsonFile file, JsonElement value, string where, List<NormalizerStep> steps)
+    private static void ReadNormalizer(JsonFile file, JsonElement value, string where, List<Func<string, string>> steps)
     {
         var type = TypeOf(file, value, where);
         switch (type)
@@ -98,35 +85,17 @@ internal static class TokenizerJson
 
                 break;
             case "Prepend":
-                steps.Add(new NormalizerStep(null, file.Text(file.Require(value, "prepend", where), $"{where}.prepend")));
+                steps.Add(StepNormalizer.Prepend(file.Text(file.Require(value, "prepend", where), $"{where}.prepend")));
                 break;
             case "Replace":
-                steps.Add(new NormalizerStep(ReadPattern(file, value, where), file.Text(file.Require(value, "content", where), $"{where}.content")));
+                steps.Add(StepNormalizer.Replace(ReadPattern(file, value, where), file.Text(file.Require(value, "content", where), $"{where}.content")));
+                break;
+            case "NFC":
+                steps.Add(CanonicalComposition.Compose);
                 break;
             default:
-                throw file.Error($"the normaliser '{type}' is not supported; Sequence, Prepend and Replace are");
+                throw file.Error($"the normaliser '{type}' is not supported; Sequence, Prepend, Replace and NFC are");
         }
-    }
-
-    private static Metaspace ReadMetaspace(JsonFile file, JsonElement value)
-    {
-        const string Where = "pre_tokenizer";
-        var type = TypeOf(file, value, Where);
-        if (type != "Metaspace") throw file.Error($"the pre-tokenizer '{type}' is not supported; Metaspace is");
-        var mark = file.FindText(value, "replacement", Where) ?? TextNormalizer.SpaceMark.ToString();
-        if (mark.Length != 1) throw file.Error($"{Where}.replacement '{mark}' must be one character");
-        // files from before prepend_scheme only say whether there is a prefix
-        var prefixed = file.FindFlag(value, "add_prefix_space", Where, otherwise: true);
-        var name = file.FindText(value, "prepend_scheme", Where) ?? (prefixed ? "always" : "never");
-        var scheme = name switch
-        {
-            "always" => PrependScheme.Always,
-            "first" => PrependScheme.First,
-            "never" => PrependScheme.Never,
-            _ => throw file.Error($"{Where}.prepend_scheme '{name}' must be always, first or never"),
-        };
-        if (!prefixed && scheme != PrependScheme.Never) throw file.Error($"{Where}.add_prefix_space contradicts prepend_scheme '{name}'");
-        return new Metaspace(mark[0], scheme, file.FindFlag(value, "split", Where, otherwise: true));
     }
 
     /// <summary>The special token that the template for one sequence begins with, or null.</summary>

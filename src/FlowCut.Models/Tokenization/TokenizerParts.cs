@@ -9,7 +9,7 @@ internal sealed class TokenizerParts
 
     public required TextNormalizer Normalizer { get; init; }
 
-    public Metaspace? Metaspace { get; init; }
+    public required PreTokenizer PreTokenizer { get; init; }
 
     public required DecodingRules Decoding { get; init; }
 

@@ -1,6 +1,9 @@
+using System.Buffers;
+using System.Text;
+
 namespace FlowCut.Models.Tokenization;
 
-/// <summary>Tokens by id and ids by text. An added token may share the id of another token; its text then stands for the id.</summary>
+/// <summary>Tokens by id and ids by text. Where an added token has the id of another token, its text stands for the id.</summary>
 internal sealed class Vocabulary
 {
     private readonly string _file;
@@ -18,10 +21,13 @@ internal sealed class Vocabulary
         _texts = new List<string?>(capacity);
     }
 
+    /// <summary>An added token may have the id of a token with another text, as in InternLM2.</summary>
+    public bool SharedIds { get; init; } = true;
+
     /// <summary>The highest id; -1 if there is no token.</summary>
     public int MaxId => _texts.Count - 1;
 
-    public IReadOnlyDictionary<string, int> Ids => _ids;
+    public Dictionary<string, int> Ids => _ids;
 
     /// <summary>Special tokens first, otherwise in the order in which they were added.</summary>
     public IReadOnlyList<AddedToken> AddedTokens => [.. _added.Where(token => token.Special), .. _added.Where(token => !token.Special)];
@@ -51,10 +57,44 @@ internal sealed class Vocabulary
             throw new ModelFormatException(file, $"token '{token.Content}' has id {id} in the vocabulary, but {token.Id} as an added token");
         }
 
+        if (!SharedIds && TextOf(token.Id) is { } other && other != token.Content)
+        {
+            throw new ModelFormatException(file, $"the added token '{token.Content}' has id {token.Id}, which is that of token '{other}'");
+        }
+
         _ids[token.Content] = token.Id;
         SetText(token.Id, token.Content);
         if (_addedIndices.TryAdd(token.Content, _added.Count)) _added.Add(token);
         else _added[_addedIndices[token.Content]] = token;
+    }
+
+    /// <summary>Id of each token that is a single character, by code point.</summary>
+    public Dictionary<int, int> FindCharacters()
+    {
+        var characters = new Dictionary<int, int>();
+        foreach (var (text, id) in _ids)
+        {
+            if (Rune.DecodeFromUtf16(text, out var character, out var length) == OperationStatus.Done && length == text.Length)
+            {
+                characters.Add(character.Value, id);
+            }
+        }
+
+        return characters;
+    }
+
+    /// <summary>Ids of the 256 tokens of a byte-level vocabulary that stand for one byte each, by their character.</summary>
+    /// <exception cref="ModelFormatException">One of them is missing.</exception>
+    public Dictionary<int, int> FindByteCharacters()
+    {
+        var characters = new Dictionary<int, int>();
+        for (var value = 0; value < 256; value++)
+        {
+            var character = ByteAlphabet.CharacterOf(value);
+            characters.Add(character, IdOf([character]) ?? throw Error($"the vocabulary has no token '{character}', which stands for the byte 0x{value:X2} in byte-level BPE"));
+        }
+
+        return characters;
     }
 
     /// <summary>By id: the text, or null where no token has the id.</summary>
@@ -67,6 +107,8 @@ internal sealed class Vocabulary
         foreach (var token in _added) special[token.Id] |= token.Special;
         return special;
     }
+
+    public ModelFormatException Error(string reason) => new(_file, reason);
 
     private static void CheckId(string text, int id, string file)
     {

@@ -36,19 +36,21 @@ public class TokenizerGoldenTests
     }
 
     [Theory]
-    [InlineData("tokenizers/internlm2")]
-    [InlineData("tokenizers/internlm2-dummy-prefix")]
-    public void Internlm2_cases_are_identical(string golden)
+    [InlineData("tokenizers/internlm2", "tokenizers/internlm2")]
+    [InlineData("tokenizers/internlm2-dummy-prefix", "tokenizers/internlm2-dummy-prefix")]
+    [InlineData("internvl2-tiny-internlm2", "tokenizers/internlm2")]
+    public void Internlm2_cases_are_identical(string golden, string cases)
     {
         var tokenizer = Tokenizer.Load(Goldens.Require(golden));
         Assert.Equal((1, 2, 714), (tokenizer.BosId, tokenizer.EosId, tokenizer.MaxId));
         Assert.True(tokenizer.AddsBos);
         var cleanedUp = 0;
-        foreach (var item in TokenizerCases.Read($"{golden}/tokenizer-cases.jsonl"))
+        foreach (var item in TokenizerCases.Read($"{cases}/tokenizer-cases.jsonl"))
         {
             var ids = item.Ids("ids");
             Assert.Equal(ids, tokenizer.Encode(item.Text("text")).Prepend(tokenizer.BosId!.Value));
             var decoded = tokenizer.Decode(ids, skipSpecial: true);
+            Assert.Equal(decoded, tokenizer.Stream(ids, skipSpecial: true));
             var expected = item.Text("decoded_skip_special");
             if (decoded == expected) continue;
             cleanedUp++;
@@ -78,6 +80,7 @@ public class TokenizerGoldenTests
             Assert.Equal(item.Ids("hf_fast"), tokenizer.Encode(text));
             Assert.Equal(item.Ids("sp"), tokenizer.EncodePlain(text));
             Assert.Equal(item.Text("hf_fast_decoded"), tokenizer.Decode(item.Ids("hf_fast"), skipSpecial: false));
+            Assert.Equal(item.Text("hf_fast_decoded"), tokenizer.Stream(item.Ids("hf_fast"), skipSpecial: false));
             Assert.Equal(item.Text("hf_fast_decoded_skip_special"), tokenizer.Decode(item.Ids("hf_fast"), skipSpecial: true));
             Assert.Equal(item.Text("sp_decoded"), tokenizer.Decode(item.Ids("sp"), skipSpecial: false));
             cases++;

@@ -161,15 +161,17 @@ public class TokenizerJsonTests
         var error = Assert.Throws<InputException>(() => Tokenizer.Load(folder.Path));
         Assert.StartsWith(folder.Path, error.Message, StringComparison.Ordinal);
         folder.Write("merges.txt", "");
-        Assert.Contains("byte-level", Assert.Throws<InputException>(() => Tokenizer.Load(folder.Path)).Message, StringComparison.Ordinal);
+        Assert.Contains("vocab.json is missing", Assert.Throws<InputException>(() => Tokenizer.Load(folder.Path)).Message, StringComparison.Ordinal);
+        File.Move(folder.File("merges.txt"), folder.File("vocab.json"));
+        Assert.Contains("merges.txt is missing", Assert.Throws<InputException>(() => Tokenizer.Load(folder.Path)).Message, StringComparison.Ordinal);
     }
 
     public static TheoryData<string, Action<JsonObject>, string> Refused => new()
     {
-        { "byte-level pre-tokenizer", root => root["pre_tokenizer"] = JsonNode.Parse("""{"type":"Sequence","pretokenizers":[{"type":"ByteLevel"}]}"""), "byte-level BPE" },
-        { "byte-level decoder", root => root["decoder"] = JsonNode.Parse("""{"type":"ByteLevel"}"""), "byte-level BPE" },
+        { "byte-level pre-tokenizer", root => root["pre_tokenizer"] = JsonNode.Parse("""{"type":"ByteLevel","add_prefix_space":false}"""), "only one is byte-level" },
+        { "byte-level decoder", root => root["decoder"] = JsonNode.Parse("""{"type":"ByteLevel"}"""), "only one is byte-level" },
         { "Unigram", root => Model(root)["type"] = "Unigram", "'Unigram'" },
-        { "normaliser", root => root["normalizer"] = JsonNode.Parse("""{"type":"NFC"}"""), "normaliser 'NFC'" },
+        { "normaliser", root => root["normalizer"] = JsonNode.Parse("""{"type":"NFKC"}"""), "normaliser 'NFKC'" },
         { "regular expression", root => root["normalizer"] = JsonNode.Parse("""{"type":"Replace","pattern":{"Regex":"a"},"content":""}"""), "regular expression" },
         { "pre-tokenizer", root => root["pre_tokenizer"] = JsonNode.Parse("""{"type":"Whitespace"}"""), "'Whitespace'" },
         { "prepend scheme", root => root["pre_tokenizer"] = JsonNode.Parse("""{"type":"Metaspace","prepend_scheme":"last"}"""), "'last'" },
