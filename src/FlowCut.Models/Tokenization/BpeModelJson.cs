@@ -89,26 +89,20 @@ internal static class BpeModelJson
         var rank = 0;
         foreach (var entry in entries.EnumerateArray())
         {
-            var (left, right) = ReadPair(file, entry, rank);
             // a repeated pair takes the later rank, as in Hugging Face's tokenizers
-            if (!merges.TryAdd(vocabulary, left, right, rank, out var missing)) throw file.Error($"merge {rank} has '{missing}', which is not in the vocabulary");
+            var isMerge = entry.ValueKind == JsonValueKind.Array
+                ? TryAddPair(file, entry, vocabulary, merges, rank, out var missing)
+                : merges.TryAddLine(vocabulary, file.Text(entry, "a merge"), rank, out missing);
+            if (!isMerge) throw file.Error(missing is null ? $"merge {rank} {entry.GetRawText()} does not have two parts" : $"merge {rank} has '{missing}', which is not in the vocabulary");
             rank++;
         }
 
         return merges;
     }
 
-    private static (string Left, string Right) ReadPair(JsonFile file, JsonElement entry, int rank)
+    private static bool TryAddPair(JsonFile file, JsonElement entry, Vocabulary vocabulary, MergeTable merges, int rank, out string? missing)
     {
-        if (entry.ValueKind == JsonValueKind.Array)
-        {
-            if (entry.GetArrayLength() != 2) throw file.Error($"merge {rank} does not have two parts");
-            return (file.Text(entry[0], $"merge {rank}"), file.Text(entry[1], $"merge {rank}"));
-        }
-
-        var text = file.Text(entry, $"merge {rank}");
-        var space = text.IndexOf(' ', StringComparison.Ordinal);
-        if (space < 0 || text.IndexOf(' ', space + 1) >= 0) throw file.Error($"merge {rank} '{text}' does not have two parts");
-        return (text[..space], text[(space + 1)..]);
+        missing = null;
+        return entry.GetArrayLength() == 2 && merges.TryAdd(vocabulary, file.Text(entry[0], "a merge"), file.Text(entry[1], "a merge"), rank, out missing);
     }
 }

@@ -84,7 +84,8 @@ internal sealed class CanonicalComposition
         foreach (var rune in text.EnumerateRunes()) Decompose(rune.Value, characters);
         Order(characters);
         var result = new StringBuilder(text.Length);
-        foreach (var character in ComposeAll(characters)) result.Append(new Rune(character));
+        Span<char> utf16 = stackalloc char[2];
+        foreach (var character in ComposeAll(characters)) result.Append(utf16[..new Rune(character).EncodeToUtf16(utf16)]);
         return result.ToString();
     }
 

@@ -10,6 +10,8 @@ internal readonly record struct Merge(int Rank, int Id);
 /// <summary>Which two neighbouring symbols join into which.</summary>
 internal sealed class MergeTable(int capacity)
 {
+    private const int StackLimit = 128;
+
     private readonly Dictionary<ulong, Merge> _merges = new(capacity);
 
     // the two UTF-16 code units that meet where a merge joins
@@ -37,12 +39,25 @@ internal sealed class MergeTable(int capacity)
     /// <param name="missing">Where the result is false: the one of the three texts that is no token.</param>
     public bool TryAdd(Vocabulary vocabulary, ReadOnlySpan<char> left, ReadOnlySpan<char> right, int rank, [NotNullWhen(false)] out string? missing)
     {
+        var length = left.Length + right.Length;
+        Span<char> joined = length <= StackLimit ? stackalloc char[length] : new char[length];
+        left.CopyTo(joined);
+        right.CopyTo(joined[left.Length..]);
         missing = null;
         if (vocabulary.IdOf(left) is not { } leftId) missing = left.ToString();
         else if (vocabulary.IdOf(right) is not { } rightId) missing = right.ToString();
-        else if (vocabulary.IdOf(string.Concat(left, right)) is not { } id) missing = string.Concat(left, right);
+        else if (vocabulary.IdOf(joined) is not { } id) missing = joined.ToString();
         else Set(left, right, PairOf(leftId, rightId), new Merge(rank, id));
         return missing is null;
+    }
+
+    /// <summary>As <see cref="TryAdd"/>, for two tokens with a space between; false without a missing token if the text is anything else.</summary>
+    public bool TryAddLine(Vocabulary vocabulary, ReadOnlySpan<char> line, int rank, out string? missing)
+    {
+        missing = null;
+        var space = line.IndexOf(' ');
+        if (space <= 0 || space == line.Length - 1 || line[(space + 1)..].Contains(' ')) return false;
+        return TryAdd(vocabulary, line[..space], line[(space + 1)..], rank, out missing);
     }
 
     public bool TryGet(ulong pair, out Merge merge) => _merges.TryGetValue(pair, out merge);

@@ -1,5 +1,3 @@
-using System.Text;
-
 namespace FlowCut.Models.Tokenization;
 
 /// <summary>
@@ -159,9 +157,20 @@ public sealed class Tokenizer
 
     private static ReadOnlySpan<char> ReplaceLoneSurrogates(ReadOnlySpan<char> text)
     {
-        if (!text.ContainsAnyInRange('\uD800', '\uDFFF')) return text;
-        var result = new StringBuilder(text.Length);
-        foreach (var rune in text.EnumerateRunes()) result.Append(rune);
-        return result.ToString();
+        char[]? copy = null;
+        for (var i = text.IndexOfAnyInRange('\uD800', '\uDFFF'); (uint)i < (uint)text.Length; i++)
+        {
+            if (!char.IsSurrogate(text[i])) continue;
+            if (i + 1 < text.Length && char.IsSurrogatePair(text[i], text[i + 1]))
+            {
+                i++;
+                continue;
+            }
+
+            copy ??= text.ToArray();
+            copy[i] = '\uFFFD';
+        }
+
+        return copy ?? text;
     }
 }

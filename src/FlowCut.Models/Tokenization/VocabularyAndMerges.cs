@@ -52,11 +52,9 @@ internal static class VocabularyAndMerges
         {
             number++;
             if (line.IsEmpty || (number == 1 && line.StartsWith("#version"))) continue;
-            var space = line.IndexOf(' ');
-            if (space <= 0 || space != line.LastIndexOf(' ') || space == line.Length - 1) throw new ModelFormatException(path, $"line {number} '{line}' does not have two parts");
-            if (!merges.TryAdd(vocabulary, line[..space], line[(space + 1)..], rank++, out var missing))
+            if (!merges.TryAddLine(vocabulary, line, rank++, out var missing))
             {
-                throw new ModelFormatException(path, $"line {number} '{line}' has '{missing}', which is not in the vocabulary");
+                throw new ModelFormatException(path, missing is null ? $"line {number} '{line}' does not have two parts" : $"line {number} '{line}' has '{missing}', which is not in the vocabulary");
             }
         }
 
