@@ -93,7 +93,13 @@ internal static class BpeModelJson
             var isMerge = entry.ValueKind == JsonValueKind.Array
                 ? TryAddPair(file, entry, vocabulary, merges, rank, out var missing)
                 : merges.TryAddLine(vocabulary, file.Text(entry, "a merge"), rank, out missing);
-            if (!isMerge) throw file.Error(missing is null ? $"merge {rank} {entry.GetRawText()} does not have two parts" : $"merge {rank} has '{missing}', which is not in the vocabulary");
+            if (!isMerge)
+            {
+                throw file.Error(missing is null
+                    ? $"merge {rank} {entry.GetRawText()} does not have two parts"
+                    : $"merge {rank} has '{missing}', which is not in the vocabulary");
+            }
+
             rank++;
         }
 

@@ -91,7 +91,8 @@ internal sealed class Vocabulary
         for (var value = 0; value < 256; value++)
         {
             var character = ByteAlphabet.CharacterOf(value);
-            characters.Add(character, IdOf([character]) ?? throw Error($"the vocabulary has no token '{character}', which stands for the byte 0x{value:X2} in byte-level BPE"));
+            var id = IdOf([character]) ?? throw Error($"the vocabulary has no token '{character}', which stands for the byte 0x{value:X2} in byte-level BPE");
+            characters.Add(character, id);
         }
 
         return characters;

@@ -20,7 +20,9 @@ internal static class VocabularyAndMerges
         if (!_classes.Contains(configuration.TokenizerClass))
         {
             var found = configuration.TokenizerClass is { } name ? $"names '{name}'" : "names none";
-            throw new ModelFormatException(path, $"how vocab.json and merges.txt are used follows from tokenizer_class in tokenizer_config.json, which {found}; {string.Join(" and ", _classes)} are supported");
+            throw new ModelFormatException(
+                path,
+                $"how vocab.json and merges.txt are used follows from tokenizer_class in tokenizer_config.json, which {found}; {string.Join(" and ", _classes)} are supported");
         }
 
         using var file = JsonFile.Parse(path, bytes);
@@ -54,7 +56,9 @@ internal static class VocabularyAndMerges
             if (line.IsEmpty || (number == 1 && line.StartsWith("#version"))) continue;
             if (!merges.TryAddLine(vocabulary, line, rank++, out var missing))
             {
-                throw new ModelFormatException(path, missing is null ? $"line {number} '{line}' does not have two parts" : $"line {number} '{line}' has '{missing}', which is not in the vocabulary");
+                throw new ModelFormatException(path, missing is null
+                    ? $"line {number} '{line}' does not have two parts"
+                    : $"line {number} '{line}' has '{missing}', which is not in the vocabulary");
             }
         }
 
