@@ -49,15 +49,13 @@ internal static class PreprocessCommand
         var square = SiglipPreprocessor.Load(siglip);
         var internVl = InternVlPreprocessor.Load("", new DynamicTiling(448, 1, 12, true));
         var (unlimited, limited) = (Qwen2VlPreprocessor.Load(qwen), Qwen2VlPreprocessor.Load(qwen, maxPixels: 1003520));
-        yield return ("LLaVA-1.5, padded to 336", () => [Crop(whole.Prepare(picture, PreprocessMode.Original, PatchSize))]);
+        yield return ("LLaVA-1.5, padded to 336", () => [whole.Prepare(picture, PreprocessMode.Original, PatchSize)]);
         yield return ("LLaVA-NeXT, tiles of 336", () => anyRes.Prepare(picture, PreprocessMode.Original, PatchSize));
         yield return ("InternVL2, up to 12 tiles of 448", () => internVl.Prepare(picture, PatchSize));
         yield return ("SigLIP, 384", () => [square.Prepare(picture, PatchSize)]);
         yield return ("Qwen2-VL, up to 1003520 pixels", () => [limited.Prepare(picture)]);
         yield return ("Qwen2-VL, up to 12845056 pixels", () => [unlimited.Prepare(picture)]);
     }
-
-    private static PictureCrop Crop(PreprocessedPicture prepared) => new(prepared.PixelValues, prepared.Resized, prepared.Grid);
 
     private static object Measure(string name, Func<PictureCrop[]> prepare, int rounds)
     {

@@ -13,7 +13,9 @@ internal sealed class TimedStrategy(IPruningStrategy strategy) : IPruningStrateg
 
     public int Keep => strategy.Keep;
 
-    public PositionPolicy Positions => strategy.Positions;
+    public bool PrunesEncoder => strategy.PrunesEncoder;
+
+    public PositionPolicy? Positions => strategy.Positions;
 
     public ILayerPruning? BeginEncoder(EncoderStage stage) => Timed(() => strategy.BeginEncoder(stage)) is { } run ? new TimedRun(this, run) : null;
 

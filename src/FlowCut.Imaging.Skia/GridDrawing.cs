@@ -26,9 +26,9 @@ internal sealed class GridDrawing : IDisposable
     /// <summary>Where a patch lies on the drawing; may reach beyond it.</summary>
     public SKRect Patch(PatchGrid grid, int number)
     {
-        double width = _grid.Width / _grid.Columns, height = _grid.Height / _grid.Rows;
-        var (column, row) = _grid.Cell(number);
-        double left = _grid.Left + column * width, top = _grid.Top + row * height;
+        double width = grid.Width / grid.Columns, height = grid.Height / grid.Rows;
+        var (column, row) = grid.Cell(number);
+        double left = grid.Left + column * width, top = grid.Top + row * height;
         return new SKRect((float)left * _scale, (float)top * _scale, (float)(left + width) * _scale, (float)(top + height) * _scale);
     }
 

@@ -58,8 +58,7 @@ public sealed class VisionLanguageModel : IDisposable
         if (options is { Backend: not null, CreateBackend: not null })
             throw new ArgumentException("A backend and a way to make one are too much: give either.", nameof(options));
         var family = ModelFamilies.Read(folder, options.VisionTower);
-        // what is wrong with the small files shows before the large ones are opened
-        _ = (family.Tokenizer, family.EndTokens);
+        family.CheckFiles();
         var checkpoint = family.OpenCheckpoint();
         Backend? created = null;
         ModelParts? parts = null;

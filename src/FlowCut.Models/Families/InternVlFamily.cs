@@ -84,6 +84,8 @@ internal sealed class InternVlFamily : ModelFamily
     /// <summary>Transformers' own.</summary>
     public static InternVlFamily HuggingFace(string folder, JsonSection config) => new(folder, config, isOriginal: false);
 
+    public override void CheckFiles() => _ = (EndTokens, RequireToken("<img>"), RequireToken(Context), RequireToken("</img>"), Processor(_tiling));
+
     public override Checkpoint OpenCheckpoint() =>
         _isOriginal ? Checkpoint.Open(Folder) : new CompositeCheckpoint((Checkpoint.Open(Folder), LlavaTensorNames.FromHuggingFace));
 
@@ -94,7 +96,7 @@ internal sealed class InternVlFamily : ModelFamily
         Refuse(options.MinPixels is not null, "a least number of pixels (--min-pixels)");
         Refuse(options.MaxPixels is not null, "a greatest number of pixels (--max-pixels)");
         var tiling = options.MaxTiles is { } most ? _tiling.WithMaxTiles(most) : _tiling;
-        var crops = InternVlPreprocessor.Load(ProcessorConfig.Find(Folder), tiling).Prepare(picture, Description.Vision.PatchSize);
+        var crops = Processor(tiling).Prepare(picture, Description.Vision.PatchSize);
         return new PreprocessedPicture(crops, crops.Length * TileTokens) { BudgetTokens = TileTokens };
     }
 
@@ -126,6 +128,8 @@ internal sealed class InternVlFamily : ModelFamily
 
     public override int[] TraceIds(PromptTokens prompt, IReadOnlyList<EncodedPicture> pictures) =>
         prompt.Expand(RequireToken(Context), [.. pictures.Select(p => p.Tokens.Rows)]);
+
+    private InternVlPreprocessor Processor(DynamicTiling tiling) => InternVlPreprocessor.Load(ProcessorConfig.Find(Folder), tiling);
 
     private int TileTokens => Description.Vision.Patches / Description.Vision.GroupSize;
 

@@ -58,6 +58,8 @@ internal class LlavaFamily : ModelFamily
     /// <summary>Where the tower's settings for pictures are.</summary>
     public string PreprocessorFile => ProcessorConfig.Find(_layout.TowerFolder);
 
+    public override void CheckFiles() => _ = (Tokenizer, EndTokens, _preprocessor.Value);
+
     public override Checkpoint OpenCheckpoint() => _layout.Open();
 
     public override int BudgetTokens(RgbImage picture, PictureOptions options) => Description.PictureTokens;

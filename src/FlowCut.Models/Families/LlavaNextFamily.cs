@@ -39,6 +39,8 @@ internal sealed class LlavaNextFamily : LlavaFamily
 
     public override string NewlineName => "image_newline";
 
+    public override void CheckFiles() => _ = (Tokenizer, EndTokens, _tiles.Value);
+
     public override int BudgetTokens(RgbImage picture, PictureOptions options) =>
         BudgetTokens(_tiles.Value.Layout(picture.Width, picture.Height, options.Mode).Remaining(Description.Vision.PatchesPerSide));
 

@@ -63,6 +63,10 @@ internal abstract class ModelFamily
 
     protected JsonSection Config { get; }
 
+    /// <summary>Reads all small files, so that what is wrong with them shows before the large ones are opened.</summary>
+    /// <exception cref="InputException">One is missing, damaged, or does not fit the others.</exception>
+    public abstract void CheckFiles();
+
     /// <summary>Opens the weights under the names that the parts ask for.</summary>
     public abstract Checkpoint OpenCheckpoint();
 
@@ -96,8 +100,7 @@ internal abstract class ModelFamily
     }
 
     /// <exception cref="ModelFormatException">The tokenizer has no such token.</exception>
-    protected int RequireToken(string token) =>
-        Tokenizer.IdOf(token) ?? throw new ModelFormatException(Folder, $"the tokenizer has no token '{token}', which {Description.ModelType} needs");
+    protected int RequireToken(string token) => Tokenizer.RequireId(token);
 
     /// <summary>From generation_config.json where it says, else from a section of the configuration, else the tokenizer's.</summary>
     protected IReadOnlyList<int> ReadEndTokens(JsonSection section)

@@ -63,6 +63,9 @@ internal sealed class Qwen2VlFamily : ModelFamily
     /// <summary>What the hub's checkpoints say.</summary>
     private const long PublishedMaxPixels = 12845056;
 
+    public override void CheckFiles() =>
+        _ = (EndTokens, RequireToken("<|vision_start|>"), RequireToken(Pad), RequireToken("<|vision_end|>"), Processor(new PictureOptions()));
+
     public override Checkpoint OpenCheckpoint() => new CompositeCheckpoint((Checkpoint.Open(Folder), OldName));
 
     public override int BudgetTokens(RgbImage picture, PictureOptions options)

@@ -48,7 +48,7 @@ public sealed class ClipPreprocessor
     {
         ArgumentNullException.ThrowIfNull(picture);
         var (resized, grid) = mode == PreprocessMode.Original ? PadAndResize(picture, patchSize) : ResizeAndCrop(picture, patchSize);
-        return new PreprocessedPicture(Normalisation.Planes(resized), resized, grid);
+        return new PictureCrop(Normalisation.Planes(resized), resized, grid);
     }
 
     private (RgbImage, PatchGrid) PadAndResize(RgbImage picture, int patchSize)

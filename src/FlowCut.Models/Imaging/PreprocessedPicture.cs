@@ -9,8 +9,17 @@ public enum PreprocessMode
     HuggingFace,
 }
 
-/// <summary>A picture as an encoder takes it.</summary>
-/// <param name="PixelValues">[3, size, size], normalised.</param>
-/// <param name="Resized">The same before normalisation.</param>
-/// <param name="Grid">How the encoder's patches lie on the picture.</param>
-public sealed record PreprocessedPicture(float[] PixelValues, RgbImage Resized, PatchGrid Grid);
+/// <summary>A picture as a model takes it.</summary>
+/// <param name="Crops">What goes through the encoder: the whole first where it goes with tiles (LLaVA-NeXT), a thumbnail last (InternVL2).</param>
+/// <param name="Tokens">Visual tokens without pruning, what stands behind rows of patches not counted.</param>
+public sealed record PreprocessedPicture(IReadOnlyList<PictureCrop> Crops, int Tokens)
+{
+    /// <summary>Visual tokens that a budget is a part of: the picture's, or a tile's where each is pruned by itself.</summary>
+    public int BudgetTokens { get; init; } = Tokens;
+
+    /// <summary>What the user should know of the preparation; null: nothing.</summary>
+    public string? Remark { get; init; }
+
+    /// <summary>How the crops are laid together again; null where they are not.</summary>
+    internal AnyResLayout? Layout { get; init; }
+}

@@ -23,14 +23,13 @@ public class AttentionTests
             new AttentionCase("decode with grouped queries", [0, 1], [0, 777], 8, 2, 64, Causal: true),
             new AttentionCase("decode batch", [0, 1, 2, 3], [0, 64, 65, 1200], 6, 2, 96, Causal: true),
             new AttentionCase("cross attention of one row", [0, 1], [0, 37], 3, 3, 20),
-            new AttentionCase("more queries than keys", [0, 40], [0, 9], 2, 2, 16, Causal: true, ExportRow: 35),
-            new AttentionCase("exported row in a later block", [0, 577], [0, 577], 1, 1, 64, ExportRow: 500),
+            new AttentionCase("more queries than keys", [0, 40], [0, 9], 2, 2, 16, Causal: true),
         };
         foreach (var size in new[] { 1, 8, 16, 20, 32, 72, 80, 96, 128 }) cases.Add(new AttentionCase($"head size {size}", [0, 65], [0, 65], 2, 2, size));
         foreach (var n in new[] { 1, 2, 15, 16, 17, 31, 33, 63, 64, 65 })
         {
             cases.Add(new AttentionCase($"{n} rows", [0, n], [0, n], 2, 2, 64));
-            cases.Add(new AttentionCase($"{n} rows, causal", [0, n], [0, n], 2, 1, 64, Causal: true, ExportRow: n - 1));
+            cases.Add(new AttentionCase($"{n} rows, causal", [0, n], [0, n], 2, 1, 64, Causal: true));
         }
 
         return cases;
@@ -129,7 +128,6 @@ public class AttentionTests
         Assert.Throws<ArgumentException>(() => w.Backend.Attention(good with { KeyValueHeads = 0 }));
         Assert.Throws<ArgumentException>(() => w.Backend.Attention(good with { Keys = new Sequences(0, 3, 6) }));
         var export = Export(w, c);
-        Assert.Throws<ArgumentException>(() => w.Backend.Attention(good with { Export = new AttentionExport { Row = 4, LogProbabilities = export.LogProbabilities, ValueProducts = export.ValueProducts, ValueDensity = export.ValueDensity, ValueSquaredNorms = export.ValueSquaredNorms } }));
         Assert.Throws<ArgumentException>(() => w.Backend.Attention(good with { Export = new AttentionExport { LogProbabilities = export.ValueProducts, ValueProducts = export.ValueProducts, ValueDensity = export.ValueDensity, ValueSquaredNorms = export.ValueSquaredNorms } }));
     }
 
@@ -142,7 +140,6 @@ public class AttentionTests
 
     private static AttentionExport Export(Workspace w, AttentionCase c) => new()
     {
-        Row = c.ExportRow,
         LogProbabilities = w.Output(c.Heads, c.KeyOffsets[^1], Layout.Strided),
         ValueProducts = w.Output(c.KeyValueHeads, c.KeyOffsets[^1], Layout.Strided),
         ValueDensity = w.Output(1, c.KeyOffsets[^1], Layout.Strided),

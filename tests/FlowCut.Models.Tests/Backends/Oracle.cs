@@ -89,7 +89,7 @@ internal static class Oracle
                     var sum = scores.Sum(x => Math.Exp(x - max));
                     for (var j = 0; j < scores.Length; j++)
                     {
-                        if (i == c.ExportRow) logProbabilities[head * keys.Rows + keys.Start(s) + j] = scores[j] - max - Math.Log(sum);
+                        if (i == 0) logProbabilities[head * keys.Rows + keys.Start(s) + j] = scores[j] - max - Math.Log(sum);
                         if (double.IsNegativeInfinity(max)) continue;
                         var v = (keys.Start(s) + j) * c.KeyValueHeads * c.HeadSize + keyColumn;
                         for (var d = 0; d < c.HeadSize; d++) output[q + d] += Math.Exp(scores[j] - max) / sum * value[v + d];
@@ -118,7 +118,7 @@ internal static class Oracle
                     for (var head = 0; head < c.KeyValueHeads; head++)
                     {
                         double v = value[j * columns + head * c.HeadSize + d];
-                        products[head * keys.Rows + j] += value[(keys.Start(s) + keys.Length(s) - new Sequences(c.QueryOffsets).Length(s) + c.ExportRow) * columns + head * c.HeadSize + d] * v;
+                        products[head * keys.Rows + j] += value[(keys.Start(s) + keys.Length(s) - new Sequences(c.QueryOffsets).Length(s)) * columns + head * c.HeadSize + d] * v;
                         squaredNorms[j] += v * v;
                         mean += v / c.KeyValueHeads;
                     }
@@ -133,7 +133,7 @@ internal static class Oracle
 }
 
 /// <summary>Shapes of one attention pass; queries and keys are given by their sequences' offsets.</summary>
-public sealed record AttentionCase(string Name, int[] QueryOffsets, int[] KeyOffsets, int Heads, int KeyValueHeads, int HeadSize, bool Causal = false, int ExportRow = 0)
+public sealed record AttentionCase(string Name, int[] QueryOffsets, int[] KeyOffsets, int Heads, int KeyValueHeads, int HeadSize, bool Causal = false)
 {
     public float Scale => 1 / MathF.Sqrt(HeadSize);
 

@@ -1,3 +1,5 @@
+using FlowCut.Models.Backends;
+
 namespace FlowCut.Models.Tests.Backends;
 
 public class RotaryTests
@@ -24,7 +26,7 @@ public class RotaryTests
                 var k = w.Input(key, rows, keyHeads * size, layout);
                 var keyCache = w.Output(rows, keyHeads * size, layout);
                 var valueCache = w.Output(rows, keyHeads * size);
-                w.Backend.RotaryAppend(q, k, w.Input(value, rows, keyHeads * size, layout), positions, w.Input(frequencies, 1, frequencies.Length), size, keyCache, valueCache);
+                w.Backend.RotaryAppend(q, k, w.Input(value, rows, keyHeads * size, layout), At(w, positions), w.Input(frequencies, 1, frequencies.Length), size, keyCache, valueCache);
                 return [w.Read(q), w.Read(keyCache), w.Read(valueCache), w.Read(k)];
             });
             Tolerance.Rotary.Check(Oracle.Rotate(query, heads * size, positions, frequencies), results[0], "query");
@@ -39,7 +41,7 @@ public class RotaryTests
     {
         using var w = new Workspace(1);
         var (q, kv, cache) = (w.Input([1, 2, 3, 4], 1, 4), w.Input([0, 0, 0, 0], 1, 4), w.Output(1, 4));
-        w.Backend.RotaryAppend(q, kv, kv, [1], w.Input([MathF.PI / 2, 0], 1, 2), 4, cache, kv);
+        w.Backend.RotaryAppend(q, kv, kv, At(w, [1]), w.Input([MathF.PI / 2, 0], 1, 2), 4, cache, kv);
         Assert.Equal([-3, 2, 1, 4], w.Read(q).Select(x => MathF.Round(x, 5)));
     }
 
@@ -52,7 +54,7 @@ public class RotaryTests
         {
             var rows = positions.Length;
             var (q, cache) = (w.Input(values[..(rows * 8)], rows, 8), w.Output(rows, 8));
-            w.Backend.RotaryAppend(q, q, q, positions, w.Input(Frequencies(size), 1, size / 2), size, cache, cache);
+            w.Backend.RotaryAppend(q, q, q, At(w, positions), w.Input(Frequencies(size), 1, size / 2), size, cache, cache);
             Tolerance.Rotary.Check(Oracle.Rotate(values[..(rows * 8)], 8, positions, Frequencies(size)), w.Read(q), "query");
         }
     }
@@ -62,13 +64,20 @@ public class RotaryTests
     {
         using var w = new Workspace(2);
         var (q, k, cache) = (w.Input(TestData.Normal(1, 20 * 256), 20, 256), w.Input(TestData.Normal(2, 20 * 64), 20, 64), w.Output(20, 64));
-        var positions = Enumerable.Range(0, 20).ToArray();
+        var positions = At(w, [.. Enumerable.Range(0, 20)]);
         var frequencies = w.Input(Frequencies(64), 1, 32);
         w.CheckNoAllocation(b => b.RotaryAppend(q, k, k, positions, frequencies, 64, cache, cache));
-        Assert.Throws<ArgumentException>(() => w.Backend.RotaryAppend(q, k, k, positions.AsSpan(1), frequencies, 64, cache, cache));
+        Assert.Throws<ArgumentException>(() => w.Backend.RotaryAppend(q, k, k, positions.Slice(1, 19), frequencies, 64, cache, cache));
         Assert.Throws<ArgumentException>(() => w.Backend.RotaryAppend(q, k, k, positions, frequencies, 32, cache, cache));
         Assert.Throws<ArgumentException>(() => w.Backend.RotaryAppend(q, k, k, positions, frequencies.SliceColumns(1, 31), 63, cache, cache));
         Assert.Throws<ArgumentException>(() => w.Backend.RotaryAppend(q, k, q, positions, frequencies, 64, cache, cache));
+    }
+
+    private static RotaryPositions At(Workspace w, int[] positions)
+    {
+        var numbers = w.Backend.AllocateIndices(positions.Length);
+        w.Backend.Upload(positions, numbers);
+        return RotaryPositions.OneAxis(new IndexView(numbers, 0, positions.Length));
     }
 
     private static float[] Frequencies(int size) => [.. Enumerable.Range(0, size / 2).Select(i => MathF.Pow(10000, -2f * i / size))];

@@ -48,7 +48,7 @@ public class SelectTests
         using var w = new Workspace(2);
         using var rows = w.Backend.AllocateIndices(6);
         w.Backend.Upload([-1, -1, -1, -1, -1, -1], rows);
-        w.Backend.SelectTop(w.Input([3, 1, 2, 0], 1, 4), 2, 100, rows, 3);
+        w.Backend.SelectTop(w.Input([3, 1, 2, 0], 1, 4), 1, 2, 100, rows, 3);
         var all = new int[6];
         w.Backend.Download(rows, all);
         Assert.Equal([-1, -1, -1, 100, 102, -1], all);
@@ -89,12 +89,12 @@ public class SelectTests
         var scores = w.Input(TestData.Normal(1, 576), 1, 576);
         w.CheckNoAllocation(b =>
         {
-            b.SelectTop(scores, 288, 1, rows, 1);
+            b.SelectTop(scores, 1, 288, 1, rows, 1);
             b.ArgMax(scores);
         });
-        Assert.Throws<ArgumentOutOfRangeException>(() => w.Backend.SelectTop(scores, 577, 0, rows, 0));
-        Assert.Throws<ArgumentOutOfRangeException>(() => w.Backend.SelectTop(scores, -1, 0, rows, 0));
-        Assert.Throws<ArgumentException>(() => w.Backend.SelectTop(scores, 500, 0, rows, 101));
+        Assert.Throws<ArgumentOutOfRangeException>(() => w.Backend.SelectTop(scores, 1, 577, 0, rows, 0));
+        Assert.Throws<ArgumentOutOfRangeException>(() => w.Backend.SelectTop(scores, 1, -1, 0, rows, 0));
+        Assert.Throws<ArgumentException>(() => w.Backend.SelectTop(scores, 1, 500, 0, rows, 101));
         Assert.Throws<ArgumentException>(() => w.Backend.ArgMax(scores.SliceColumns(0, 0)));
     }
 
@@ -102,7 +102,7 @@ public class SelectTests
     {
         using var w = new Workspace(1);
         using var rows = w.Backend.AllocateIndices(count);
-        w.Backend.SelectTop(w.Input(scores, 1, scores.Length), count, 0, rows, 0);
+        w.Backend.SelectTop(w.Input(scores, 1, scores.Length), 1, count, 0, rows, 0);
         var selected = new int[count];
         w.Backend.Download(rows, selected);
         return selected;

@@ -17,10 +17,13 @@ public class MemoryNeedsTests
     private static readonly ModelDescription s_seven = new()
     {
         ModelType = "llava",
+        Family = "LLaVA-1.5",
         Layout = "Hugging Face",
-        Vision = ClipConfig.Large336,
+        Form = PictureForm.Square,
+        PictureTokens = 576,
+        Vision = VisionConfig.Large336,
         VisionLayersRun = 23,
-        Language = LlamaConfig.Vicuna7B,
+        Language = LanguageConfig.Vicuna7B,
     };
 
     private static readonly MemoryNeeds s_needs = new(s_seven, 7_063_427_072, StoredType.Float16);

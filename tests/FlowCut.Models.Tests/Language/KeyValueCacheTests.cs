@@ -11,7 +11,7 @@ namespace FlowCut.Models.Tests.Language;
 
 public class KeyValueCacheTests
 {
-    private static readonly LlamaConfig s_config = LlamaConfig.Vicuna7B with { HiddenSize = 64, Layers = 3, Heads = 8, KeyValueHeads = 2, HeadSize = 8 };
+    private static readonly LanguageConfig s_config = LanguageConfig.Vicuna7B with { HiddenSize = 64, Layers = 3, Heads = 8, KeyValueHeads = 2, HeadSize = 8 };
 
     /// <summary>The CPU, and the devices on which a session's steps are recorded.</summary>
     public static TheoryData<string> Devices => ["cpu", TestDevices.Simulator, TestDevices.Gpu];
@@ -20,7 +20,7 @@ public class KeyValueCacheTests
     public void Every_layer_has_its_own_rows_for_keys_and_values()
     {
         using var backend = new CpuBackend(1);
-        using var cache = new KeyValueCache(backend, s_config, 10);
+        using var cache = new KeyValueCache(backend, s_config, [10, 10, 10]);
         Assert.Equal((10, 0), (cache.Capacity, cache.Length));
         Assert.Equal(3L * 2 * 10 * 2 * 8 * sizeof(float), cache.Bytes);
         var tensors = Enumerable.Range(0, 3).SelectMany(layer => new[] { cache.Keys(layer), cache.Values(layer) }).ToArray();
@@ -32,7 +32,7 @@ public class KeyValueCacheTests
     public void Disposing_twice_is_allowed_and_using_it_afterwards_is_not()
     {
         using var backend = new CpuBackend(1);
-        var cache = new KeyValueCache(backend, s_config, 4);
+        var cache = new KeyValueCache(backend, s_config, [4, 4, 4]);
         var keys = cache.Keys(0);
         cache.Dispose();
         cache.Dispose();

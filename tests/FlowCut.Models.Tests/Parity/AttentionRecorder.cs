@@ -16,10 +16,10 @@ internal sealed class AttentionRecorder(Backend inner) : BackendDecorator(inner)
 
     public override void Attention(in AttentionArguments arguments)
     {
-        if (arguments.Export is { } export)
+        if (arguments.Export is not null)
         {
             Assert.Equal(1, arguments.Keys.Count);
-            var query = Heads(arguments.Query.SliceRows(export.Row, 1), arguments.HeadSize);
+            var query = Heads(arguments.Query.SliceRows(0, 1), arguments.HeadSize);
             Layers.Add(new LayerInputs([.. query.Select(head => head[0])], Heads(arguments.Key, arguments.HeadSize), Heads(arguments.Value, arguments.HeadSize)));
         }
 

@@ -22,7 +22,7 @@ internal abstract class BackendDecorator(Backend inner) : Backend
 
     public override void Download(Tensor source, Span<float> destination) => Inner.Download(source, destination);
 
-    public override void Upload(ReadOnlySpan<int> source, IndexBuffer destination) => Inner.Upload(source, destination);
+    public override void Upload(ReadOnlySpan<int> source, IndexBuffer destination, int start = 0) => Inner.Upload(source, destination, start);
 
     public override void Download(IndexBuffer source, Span<int> destination) => Inner.Download(source, destination);
 
@@ -45,7 +45,7 @@ internal abstract class BackendDecorator(Backend inner) : Backend
 
     public override void Attention(in AttentionArguments arguments) => Inner.Attention(arguments);
 
-    public override void RotaryAppend(Tensor query, Tensor key, Tensor value, ReadOnlySpan<int> positions, Tensor inverseFrequencies, int headSize, Tensor keyCache, Tensor valueCache) =>
+    public override void RotaryAppend(Tensor query, Tensor key, Tensor value, RotaryPositions positions, Tensor inverseFrequencies, int headSize, Tensor keyCache, Tensor valueCache) =>
         Inner.RotaryAppend(query, key, value, positions, inverseFrequencies, headSize, keyCache, valueCache);
 
     public override void GatedSilu(Tensor gateUp, Tensor y) => Inner.GatedSilu(gateUp, y);
@@ -54,11 +54,19 @@ internal abstract class BackendDecorator(Backend inner) : Backend
 
     public override void GatherRows(Tensor x, IndexView rows, Tensor y) => Inner.GatherRows(x, rows, y);
 
+    public override void GatherIndices(IndexView source, IndexView rows, IndexView destination) => Inner.GatherIndices(source, rows, destination);
+
+    public override void LayerScale(Tensor x, Tensor scale, Tensor y) => Inner.LayerScale(x, scale, y);
+
+    public override void AttentionRow(in AttentionRowArguments arguments) => Inner.AttentionRow(arguments);
+
+    public override void SequenceMean(Tensor x, Sequences sequences, Tensor mean) => Inner.SequenceMean(x, sequences, mean);
+
     public override int ArgMax(Tensor x) => Inner.ArgMax(x);
 
     public override void FlowScore(in FlowScoreArguments arguments) => Inner.FlowScore(arguments);
 
-    public override void SelectTop(Tensor scores, int count, int add, IndexBuffer rows, int start) => Inner.SelectTop(scores, count, add, rows, start);
+    public override void SelectTop(Tensor scores, int group, int count, int add, IndexBuffer rows, int start) => Inner.SelectTop(scores, group, count, add, rows, start);
 
     public override DecodeStep AllocateStep() => Inner.AllocateStep();
 

@@ -123,7 +123,8 @@ public class RecordedEncoderTests
     {
         using var model = Load(device, EncoderWork.Recorded, ElementType.Float32);
         var picture = model.Prepare(Picture(1));
-        var damaged = picture with { PixelValues = [.. picture.PixelValues.Select((x, i) => i == 1000 ? float.NaN : x)] };
+        var crop = picture.Crops[0];
+        var damaged = picture with { Crops = [crop with { PixelValues = [.. crop.PixelValues.Select((x, i) => i == 1000 ? float.NaN : x)] }] };
         for (var repetition = 0; repetition < 3; repetition++)
         {
             var e = Assert.Throws<ComputationException>(() => Encode(model, [damaged], s_released));
@@ -147,7 +148,7 @@ public class RecordedEncoderTests
             {
                 var features = new float[picture.Tokens.Rows * picture.Tokens.Columns];
                 model.Backend.Download(picture.Tokens, features);
-                return (picture.Record, features);
+                return (picture.Records[0], features);
             }
         })];
     }

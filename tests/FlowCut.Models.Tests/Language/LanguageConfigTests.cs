@@ -4,7 +4,7 @@ using FlowCut.Models.Language;
 
 namespace FlowCut.Models.Tests.Language;
 
-public sealed class LlamaConfigTests : IDisposable
+public sealed class LanguageConfigTests : IDisposable
 {
     private const string Complete = """
         {"hidden_size": 128, "intermediate_size": 352, "num_attention_heads": 4, "num_key_value_heads": 2, "num_hidden_layers": 3,
@@ -43,8 +43,8 @@ public sealed class LlamaConfigTests : IDisposable
     [Fact]
     public void What_is_not_supported_is_named()
     {
-        Refused("rope_scaling", json => json["rope_scaling"] = new JsonObject { ["type"] = "linear", ["factor"] = 2 });
-        Refused("rope_type", json => json["rope_parameters"] = new JsonObject { ["rope_theta"] = 500000, ["rope_type"] = "llama3" });
+        Refused("linear", json => json["rope_scaling"] = new JsonObject { ["type"] = "linear", ["factor"] = 2 });
+        Refused("llama3", json => json["rope_parameters"] = new JsonObject { ["rope_theta"] = 500000, ["rope_type"] = "llama3" });
         Refused("attention", json => json["attention_bias"] = true);
         Refused("hidden_act", json => json["hidden_act"] = "gelu");
         Refused("num_hidden_layers", json => json.Remove("num_hidden_layers"));
@@ -57,14 +57,14 @@ public sealed class LlamaConfigTests : IDisposable
 
     public void Dispose() => Directory.Delete(_folder, recursive: true);
 
-    private LlamaConfig Read(Action<JsonObject> edit)
+    private LanguageConfig Read(Action<JsonObject> edit)
     {
         var json = JsonNode.Parse(Complete)!.AsObject();
         edit(json);
         var file = Path.Combine(_folder, "config.json");
         File.WriteAllText(file, json.ToJsonString());
         var section = JsonSection.Read(file);
-        return LlamaConfig.Read(section, section);
+        return LanguageConfig.Read(section, section, "llama");
     }
 
     private void Refused(string named, Action<JsonObject> edit)
