@@ -9,6 +9,9 @@ namespace FlowCut.Cli.Commands;
 /// <summary>flowcut model: what a checkpoint is and costs, how to get one, conversion to safetensors.</summary>
 internal static class ModelCommand
 {
+    /// <summary>Of the costs that are shown.</summary>
+    private const int TextTokens = 40;
+
     public static Command Create()
     {
         var command = new Command("model", "What a checkpoint is, how to get one, conversion to safetensors.");
@@ -61,13 +64,13 @@ internal static class ModelCommand
         Line("language", $"{d.Language.Architecture}, {d.Language.Layers} layers, {d.Language.HiddenSize} wide, {d.Language.Heads} heads, {d.Language.KeyValueHeads} key/value heads, vocabulary {d.Language.VocabularySize}, context {d.Language.ContextLength}");
         Line("parameters", facts.Parameters.ToString("N0", CultureInfo.InvariantCulture));
         Line("weights", facts.WeightBytes is { } bytes ? $"{Gigabytes(bytes)} on disk, mapped" : "none in this folder; the parameters are counted from the configuration");
-        foreach (var (what, why) in facts.NotSupported()) Line("not " + what, why);
+        foreach (var (what, why) in facts.NotSupported()) Line("lacks", $"{what}: {why}");
         Console.WriteLine();
         var half = facts.Needs.HalfType;
-        Console.WriteLine($"With 40 text tokens; the KV cache in f32, everything on a device in {(half == StoredType.BFloat16 ? "bf16" : "f16")}:");
-        Console.WriteLine($"{"visual tokens",14}{"prompt",9}{"prefill GFLOP",15}{"KV cache",12}{"on a device",14}");
-        foreach (var keep in facts.Budgets())
-            Console.WriteLine($"{keep,14}{keep + 40,9}{(facts.PrefillFlops(keep + 40) / 1e9).ToString("N0", CultureInfo.InvariantCulture),15}{Megabytes(facts.CacheBytes(keep + 40)),12}{Megabytes(facts.Needs.Total(half, keep, 40)),14}");
+        Console.WriteLine($"FlowCut on {(d.PictureCrops > 1 ? "the largest picture" : "a picture")} with {TextTokens} text tokens; cache and memory on a device in {(half == StoredType.BFloat16 ? "bf16" : "f16")}:");
+        Console.WriteLine($"{(d.Form == PictureForm.Tiles ? "keep per tile" : "keep"),13}{"enter",9}{"stay",8}{"prompt",9}{"prefill GFLOP",15}{"KV cache",12}{"on a device",14}");
+        foreach (var cost in facts.Costs(TextTokens))
+            Console.WriteLine($"{cost.Keep?.ToString(CultureInfo.InvariantCulture) ?? "all",13}{cost.Entered,9}{cost.Kept,8}{cost.Entered + TextTokens,9}{(cost.PrefillFlops() / 1e9).ToString("N0", CultureInfo.InvariantCulture),15}{Megabytes(cost.CacheBytes(half)),12}{Megabytes(cost.Bytes),14}");
         return Task.FromResult(ExitStatus.Done);
     }
 

@@ -45,23 +45,14 @@ public sealed class ModelFacts
         if (l.PublishedContext > l.ContextLength)
             yield return ("all context", $"{l.PublishedContext} positions are published; beyond {l.ContextLength} a sliding window begins, which is not supported");
         if (Description.Form == PictureForm.Native) yield return ("video", "frames are not read; give pictures");
-        if (Description.Form is PictureForm.AnyRes or PictureForm.Tiles or PictureForm.Square) yield return ("several pictures", "a prompt has one");
+        if (Description.Form == PictureForm.Tiles) yield return ("several pictures and video", "a prompt has one picture");
     }
 
-    /// <summary>Visual-token counts worth comparing: all, and the published budgets below.</summary>
-    public IEnumerable<int> Budgets() =>
-        new[] { Description.PictureTokens, 192, 128, 64, 32, 16 }.Where(n => n <= Description.PictureTokens).Distinct();
-
-    /// <summary>Bytes of the KV cache for so many tokens, in f32.</summary>
-    public long CacheBytes(int tokens) =>
-        2L * tokens * Description.Language.Layers * Description.Language.KeyValueHeads * Description.Language.HeadSize * sizeof(float);
-
-    /// <summary>Multiplications and additions of reading a prompt of so many tokens: the linear layers and causal attention.</summary>
-    public double PrefillFlops(int tokens)
+    /// <summary>What is worth comparing: no pruning, and the published budgets below it; of each tile where tiles are pruned by themselves.</summary>
+    /// <param name="textTokens">Of prompt and answer.</param>
+    public IEnumerable<BudgetCost> Costs(int textTokens)
     {
-        var l = Description.Language;
-        double attention = l.Heads * l.HeadSize, keyValue = l.KeyValueHeads * l.HeadSize;
-        var linear = l.HiddenSize * (2 * attention + 2 * keyValue) + 3.0 * l.HiddenSize * l.IntermediateSize;
-        return l.Layers * (2.0 * tokens * linear + 2.0 * tokens * tokens * attention) + 2.0 * l.VocabularySize * l.HiddenSize;
+        var whole = Description.Form == PictureForm.Tiles ? Description.PictureTokens / Description.PictureCrops : Description.PictureTokens;
+        return new int?[] { null, 192, 128, 64, 32, 16 }.Where(n => n is null || n < whole).Select(n => new BudgetCost(Description, Needs, n, textTokens));
     }
 }
