@@ -91,7 +91,7 @@ internal sealed class BenchCommand
         foreach (var strategy in strategies)
         {
             var keep = Tokens(benchmark, strategy);
-            rows.Add(new BenchRow("prefill", keep, () => benchmark.RunPrefill(keep + text, wholeModel, cancellation)));
+            rows.Add(new BenchRow("prefill", keep, () => benchmark.RunPrefill(strategy, text, wholeModel, cancellation)));
         }
 
         foreach (var strategy in strategies)

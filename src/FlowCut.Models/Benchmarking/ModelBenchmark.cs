@@ -26,6 +26,7 @@ public sealed class ModelBenchmark : IDisposable
     private readonly VisionEncoder _encoder;
     private readonly LanguageDecoder? _oneLayer;
     private readonly PictureCrop[] _crops;
+    private readonly ModelDescription _description;
     private readonly DecodeStep _step;
     private readonly Tensor _logits;
     private KeyValueCache? _cache;
@@ -36,6 +37,7 @@ public sealed class ModelBenchmark : IDisposable
         (_backend, _checkpoint, _parts, _encoder, _oneLayer) = (backend, checkpoint, parts, encoder, oneLayer);
         _step = backend.AllocateStep();
         _logits = backend.Allocate(1, parts?.Decoder.Config.VocabularySize ?? 1, Precision.Single);
+        _description = family.Description;
         WholeLayers = family.Description.Language.Layers;
         _crops = MakeCrops(encoder.Config, parts is null ? 1 : Math.Min(UsualCrops, family.Description.PictureCrops), encoder.UsualTokens);
         PictureTokens = _crops.Sum(c => c.Grid.Columns * c.Grid.Rows) / encoder.Config.GroupSize;
@@ -110,6 +112,24 @@ public sealed class ModelBenchmark : IDisposable
         if (scaleToLayers <= layers) return all;
         var one = Prefill(_oneLayer!, tokens, cancellation);
         return one + (all - one) / (layers - 1) * (scaleToLayers - 1);
+    }
+
+    /// <summary>
+    /// Reads a prompt about the picture as <paramref name="strategy"/> leaves it, with what it does in the language model, scaled as
+    /// <see cref="RunPrefill(int, int, CancellationToken)"/> does. Of two loaded layers, behind the last of which nothing can be dropped,
+    /// both have all that enters. Milliseconds.
+    /// </summary>
+    public double RunPrefill(IPruningStrategy? strategy, int textTokens, int scaleToLayers, CancellationToken cancellation)
+    {
+        var cost = CostOf(strategy);
+        var decoder = _parts!.Decoder;
+        var layers = decoder.Config.Layers;
+        if (cost.Kept == cost.Entered) return RunPrefill(cost.Entered + textTokens, scaleToLayers, cancellation);
+        using var stage = layers > 2 ? strategy!.BeginDecoder(Stage(cost.Entered, textTokens)) : null;
+        var all = Prefill(decoder, cost.Entered + textTokens, cancellation, stage);
+        if (scaleToLayers <= layers) return all;
+        var behind = (Prefill(decoder, cost.Kept + textTokens, cancellation) - Prefill(_oneLayer!, cost.Kept + textTokens, cancellation)) / (layers - 1);
+        return all + behind * (scaleToLayers - layers);
     }
 
     /// <summary>Appends one token after <paramref name="context"/> others with the layers that are loaded, and chooses the next. Milliseconds.</summary>
@@ -200,9 +220,29 @@ public sealed class ModelBenchmark : IDisposable
         return Stopwatch.GetElapsedTime(start).TotalMilliseconds;
     }
 
-    private double Prefill(LanguageDecoder decoder, int tokens, CancellationToken cancellation)
+    /// <summary>Visual tokens of the picture that is run, as a strategy leaves them.</summary>
+    private BudgetCost CostOf(IPruningStrategy? strategy) =>
+        new(_description with { PictureTokens = PictureTokens, PictureCrops = Crops }, new MemoryNeeds(_description, 0, StoredType.Float16), strategy?.Keep, 0);
+
+    private DecoderStage Stage(int visual, int text)
     {
-        using var cache = decoder.CreateCache(tokens);
+        var l = _parts!.Decoder.Config;
+        return new DecoderStage
+        {
+            Backend = _backend,
+            Layers = l.Layers,
+            Heads = l.Heads,
+            KeyValueHeads = l.KeyValueHeads,
+            HeadSize = l.HeadSize,
+            Form = _description.Form,
+            Rows = visual + text,
+            Pictures = [new VisualRows(0, visual, [])],
+        };
+    }
+
+    private double Prefill(LanguageDecoder decoder, int tokens, CancellationToken cancellation, IDecoderPruning? stage = null)
+    {
+        using var cache = decoder.CreateCache(tokens, 0, stage?.Events);
         var inputs = _backend.Allocate(tokens, decoder.Config.HiddenSize, Precision.Single);
         var axes = decoder.Config.RotarySections is null ? 1 : 3;
         using var numbers = _backend.AllocateIndices(axes * tokens);
@@ -216,7 +256,7 @@ public sealed class ModelBenchmark : IDisposable
             decoder.Embed(ids, inputs);
             _backend.Wait();
             var start = Stopwatch.GetTimestamp();
-            decoder.Forward(new PromptRun { Inputs = inputs, Positions = decoder.Positions(new IndexView(numbers, 0, positions.Length)) }, cache, _logits, cancellation);
+            decoder.Forward(new PromptRun { Inputs = inputs, Positions = decoder.Positions(new IndexView(numbers, 0, positions.Length)), Pruning = stage }, cache, _logits, cancellation);
             _backend.Wait();
             return Stopwatch.GetElapsedTime(start).TotalMilliseconds;
         }
