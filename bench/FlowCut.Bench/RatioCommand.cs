@@ -29,6 +29,7 @@ internal sealed class RatioCommand : IDisposable
             ["gemv"] = command.Gemv,
             ["attention"] = command.Attention,
             ["flow"] = command.FlowStep,
+            ["crops"] = command.Crops,
         };
         foreach (var (name, suite) in suites)
         {
@@ -104,6 +105,14 @@ internal sealed class RatioCommand : IDisposable
 
         _flowShares.Sort();
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"CLIP-L/14-336 pruned to 64: scores and selection take {_flowShares[_flowShares.Count / 2]:P2} of the vision time"));
+    }
+
+    /// <summary>What it is worth that the crops of one picture are one batch.</summary>
+    private void Crops()
+    {
+        using var model = ModelBenchmark.Synthetic("llava-next-7b", 2, _backend);
+        Measure($"LLaVA-NeXT, {model.Crops} crops through CLIP-L/14-336 and the projector", model.VisionFlops(), "GFLOP/s",
+            new("as one batch", () => model.RunVision(null, default)), new("one by one", () => model.RunVisionOneByOne(null, default))).Compare(1, 0);
     }
 
     private RatioGroup Measure(string title, double units, string unit, params Contender?[] contenders)
