@@ -44,6 +44,12 @@ internal static class ModelCommand
                   hf download liuhaotian/llava-v1.5-7b --local-dir llava-v1.5-7b
                   hf download openai/clip-vit-large-patch14-336 --local-dir clip-vit-large-patch14-336
 
+                LLaVA-NeXT, InternVL2 and Qwen2-VL, for instance (InternVL2 in either layout, without its Python files):
+
+                  hf download llava-hf/llava-v1.6-mistral-7b-hf --local-dir llava-v1.6-mistral-7b-hf
+                  hf download OpenGVLab/InternVL2-2B --local-dir InternVL2-2B
+                  hf download Qwen/Qwen2-VL-2B-Instruct --local-dir Qwen2-VL-2B-Instruct
+
                 Then: flowcut generate --model llava-1.5-7b-hf --image photo.jpg --prompt "What is this?" --keep 64
                 """);
             return ExitStatus.Done;
