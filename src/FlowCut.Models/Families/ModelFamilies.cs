@@ -33,8 +33,12 @@ internal static class ModelFamilies
     private static LlavaFamily OriginalLlava(string folder, JsonSection config, string? visionTower)
     {
         var layout = LlavaLayout.Original(folder, config, visionTower);
-        return config.Has("image_aspect_ratio") && config.String("image_aspect_ratio") == "anyres"
-            ? new LlavaNextFamily(folder, config, layout)
-            : new LlavaFamily(folder, config, layout);
+        var aspect = config.Has("image_aspect_ratio") ? config.String("image_aspect_ratio") : "pad";
+        return aspect switch
+        {
+            "pad" => new LlavaFamily(folder, config, layout),
+            "anyres" => new LlavaNextFamily(folder, config, layout),
+            _ => throw config.Error($"'image_aspect_ratio' is '{aspect}'; pad and anyres are supported"),
+        };
     }
 }

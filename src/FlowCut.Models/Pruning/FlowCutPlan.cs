@@ -5,7 +5,8 @@ namespace FlowCut.Models.Pruning;
 /// <param name="Group">Patches of a unit.</param>
 /// <param name="Criteria">What is scored.</param>
 /// <param name="Events">Layers that prune; 0 where nothing has to be dropped.</param>
-internal readonly record struct FlowCutPlan(int Target, int Group, Criteria Criteria, int Events)
+/// <param name="SharesCount">All sequences drop the largest count of any of them.</param>
+internal readonly record struct FlowCutPlan(int Target, int Group, Criteria Criteria, int Events, bool SharesCount)
 {
     /// <exception cref="InputException">The options do not fit the encoder: the budget, the schedule, a rule that is for another family.</exception>
     public static FlowCutPlan Of(FlowCutOptions options, EncoderStage stage)
@@ -24,7 +25,9 @@ internal readonly record struct FlowCutPlan(int Target, int Group, Criteria Crit
             PictureForm.Native => 2 * options.Keep * (stage.GroupSize / group),
             _ => options.Keep,
         };
-        return new FlowCutPlan(target, group, CriteriaOf(options, stage), EventsOf(options, stage, target, group));
+        // pictures at their own resolution are no batch: each has its own size and its own end
+        var shares = options.Count == CountPolicy.Shared && stage.Form != PictureForm.Native;
+        return new FlowCutPlan(target, group, CriteriaOf(options, stage), EventsOf(options, stage, target, group), shares);
     }
 
     /// <summary>Units of a sequence with so many rows.</summary>

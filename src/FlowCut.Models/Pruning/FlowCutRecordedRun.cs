@@ -78,7 +78,7 @@ internal sealed class FlowCutRecordedRun : IRecordedPruning
             EntropyRatios = adaptive ? RatiosOf(layer) : null,
             Keep = adaptive ? _plan.Target : most,
             Remaining = remaining,
-            SharedCount = _options.Count == CountPolicy.Shared,
+            SharedCount = _plan.SharesCount,
             Rows = rows,
             NewOffsets = OffsetsAfter(_eventNumber),
             NewCumulative = _scores.CumulativeSpare(_alive.Rows),

@@ -163,7 +163,7 @@ internal sealed class FlowCutRun : ILayerPruning
         }
 
         // All pictures of a shared run are alive in equal numbers, so the largest drop is the smallest rest.
-        if (_options.Count == CountPolicy.Shared) Array.Fill(kept, shared);
+        if (_plan.SharesCount) Array.Fill(kept, shared);
         return kept;
     }
 
