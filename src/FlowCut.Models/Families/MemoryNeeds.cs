@@ -37,6 +37,8 @@ public sealed class MemoryNeeds(ModelDescription model, long parameters, StoredT
         var patches = v.Patches > 0 ? (long)v.Patches * model.PictureCrops : (long)model.PictureTokens * v.GroupSize;
         long rows = patches + model.PictureCrops * v.ClassRows, d = v.HiddenSize, bytes = BytesOf(activations);
         var single = rows * (2 * d + 2 * v.Heads + 7) + 3L * v.ImageSize * v.ImageSize * model.PictureCrops;
+        // patches that the preprocessing cut are rounded on the device
+        if (v.Patches == 0 && activations != StoredType.Float32) single += patches * v.PatchInputs;
         return single * sizeof(float) + (rows * (4 * d + v.IntermediateSize) + (v.Patches > 0 ? v.Patches : patches) * (long)v.PatchInputs) * bytes;
     }
 
