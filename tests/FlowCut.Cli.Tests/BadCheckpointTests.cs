@@ -91,7 +91,7 @@ public sealed class BadCheckpointTests : IDisposable
 
     [Fact]
     public void A_model_type_that_is_unknown() =>
-        AssertRefused(WithConfiguration(c => c["model_type"] = "llava_mistral"), "config.json", "llava_mistral", "supported are llava");
+        AssertRefused(WithConfiguration(c => c["model_type"] = "llava_onevision"), "config.json", "llava_onevision", "supported are llava");
 
     [Theory]
     [InlineData("model_type")]

@@ -58,7 +58,13 @@ internal class LlavaFamily : ModelFamily
     /// <summary>Where the tower's settings for pictures are.</summary>
     public string PreprocessorFile => ProcessorConfig.Find(_layout.TowerFolder);
 
-    public override void CheckFiles() => _ = (Tokenizer, EndTokens, _preprocessor.Value);
+    public override void CheckFiles()
+    {
+        _ = (Tokenizer, EndTokens);
+        if (_layout.PictureToken >= Description.Language.VocabularySize)
+            throw Config.Error($"the picture token {_layout.PictureToken} is beyond the vocabulary of {Description.Language.VocabularySize}");
+        CheckPreprocessor();
+    }
 
     public override Checkpoint OpenCheckpoint() => _layout.Open();
 
@@ -107,6 +113,8 @@ internal class LlavaFamily : ModelFamily
 
         return new PromptTokens([.. ids]);
     }
+
+    protected virtual void CheckPreprocessor() => _ = _preprocessor.Value;
 
     protected void RefuseLimits(PictureOptions options)
     {

@@ -20,6 +20,9 @@ internal sealed class LlavaLayout
     /// <summary>The configuration's number of the layer whose output is read.</summary>
     public required int FeatureLayer { get; init; }
 
+    /// <summary>The configuration's token for a picture; null where it has none.</summary>
+    public int? PictureToken { get; init; }
+
     /// <summary>The language model's section.</summary>
     public required JsonSection Text { get; init; }
 
@@ -42,14 +45,13 @@ internal sealed class LlavaLayout
         var language = LanguageConfig.Read(text, config, text.Has("model_type") ? null : "llama");
         var key = config.Has("image_token_index") ? "image_token_index" : "image_token_id";
         if (!config.Has(key)) throw config.Error("the key 'image_token_index' (in later files 'image_token_id') is missing");
-        if (config.Int(key) >= language.VocabularySize)
-            throw config.Error($"the picture token {config.Int(key)} is beyond the vocabulary of {language.VocabularySize}");
         return new LlavaLayout
         {
             Name = "Hugging Face",
             Vision = isSiglip ? VisionConfigs.Siglip(section) : VisionConfigs.Clip(section),
             Language = language,
             FeatureLayer = SingleLayer(config, "vision_feature_layer"),
+            PictureToken = config.Int(key),
             Text = text.Has("eos_token_id") ? text : config,
             TowerFolder = folder,
             Open = () => new CompositeCheckpoint((Checkpoint.Open(folder), LlavaTensorNames.FromHuggingFace)),

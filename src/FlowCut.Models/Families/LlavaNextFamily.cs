@@ -39,8 +39,6 @@ internal sealed class LlavaNextFamily : LlavaFamily
 
     public override string NewlineName => "image_newline";
 
-    public override void CheckFiles() => _ = (Tokenizer, EndTokens, _tiles.Value);
-
     public override int BudgetTokens(RgbImage picture, PictureOptions options) =>
         BudgetTokens(_tiles.Value.Layout(picture.Width, picture.Height, options.Mode).Remaining(Description.Vision.PatchesPerSide));
 
@@ -76,6 +74,8 @@ internal sealed class LlavaNextFamily : LlavaFamily
             throw;
         }
     }
+
+    protected override void CheckPreprocessor() => _ = _tiles.Value;
 
     private int BudgetTokens(Part remaining) => Description.Vision.Patches + (remaining.IsEmpty ? 0 : remaining.Width * remaining.Height);
 
