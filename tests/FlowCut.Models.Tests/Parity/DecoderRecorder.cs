@@ -3,7 +3,7 @@ using FlowCut.Models.Backends;
 namespace FlowCut.Models.Tests.Parity;
 
 /// <summary>Another backend that writes down where the language model's rows stand, and what its first layer reads. For models whose encoder has no RMS norm.</summary>
-internal sealed class DecoderRecorder(Backend inner) : BackendDecorator(inner)
+internal class DecoderRecorder(Backend inner) : BackendDecorator(inner)
 {
     private readonly List<RecordedStep> _steps = [];
 
