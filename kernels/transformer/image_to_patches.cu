@@ -1,5 +1,5 @@
 // The patches of pictures as rows, for the GEMM that a patch convolution is: pixels [pictures, channels, height, width]
-// (dense but for the picture stride) to patches [pictures·(height/p)·(width/p), columns]; row = (picture, patch row,
+// (dense but for the picture stride) to patches [pictures·⌊height/p⌋·⌊width/p⌋, columns]; row = (picture, patch row,
 // patch column), column = (channel, row, column) inside the patch, as a convolution's weight has it. Columns beyond
 // channels·p·p are zeroed: a GEMM wants a multiple of 8 where p = 14 gives 588.
 // A thread owns one element of the output; neighbours read runs of p pixels. Overlap: none. Oracle: ImageToPatchesOracle.
@@ -16,7 +16,7 @@ struct ImageToPatchesArgs {
   int channels;
   int height;
   int width;
-  int patches_of_picture;  // (height / p)·(width / p)
+  int patches_of_picture;  // ⌊height / p⌋·⌊width / p⌋
 };
 
 extern "C" __global__ void __launch_bounds__(kThreads) fc_image_to_patches(const __grid_constant__ ImageToPatchesArgs args) {

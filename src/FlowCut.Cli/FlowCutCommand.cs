@@ -20,7 +20,8 @@ internal static class FlowCutCommand
         root.Add(KernelsCommand.Create());
         root.Add(ModelCommand.Create());
 
-        var parsed = root.Parse(args);
+        // a prompt may begin with @, which would name a file of arguments
+        var parsed = root.Parse(args, new ParserConfiguration { ResponseFileTokenReplacer = null });
         if (parsed.Errors.Count > 0)
         {
             await Console.Error.WriteLineAsync($"flowcut: {string.Join(' ', Messages(parsed))}");

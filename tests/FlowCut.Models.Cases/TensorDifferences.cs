@@ -5,7 +5,8 @@ namespace FlowCut.Models.Cases;
 
 /// <summary>
 /// Compares a trace with a golden file, tensor by tensor, with the tolerances that the goldens' README recommends:
-/// |difference| ≤ tolerance × largest |value| of the reference tensor. Integers and bytes are equal or wrong.
+/// |difference| ≤ tolerance × largest |value| of the reference tensor, or ≤ tolerance for entropy ratios and pixels. Integers and bytes
+/// are equal or wrong. Dimensions of 1 in front, which some references have, are left out.
 /// </summary>
 public static class TensorDifferences
 {
@@ -13,7 +14,7 @@ public static class TensorDifferences
     /// <param name="golden">Every tensor of it is compared.</param>
     /// <param name="trace">Of the run.</param>
     /// <param name="rename">Maps a golden's name to the trace's, null leaves it out; without it all keep their names.</param>
-    /// <param name="tolerance">By the golden's name, of the largest value (an entropy ratio as it is); null: what is recommended for fp32.</param>
+    /// <param name="tolerance">By the golden's name, of the largest value (entropy ratios and pixels as they are); null: what is recommended for fp32.</param>
     public static (IReadOnlyList<string> Differences, int Compared) Find(
         Checkpoint golden, IReadOnlyDictionary<string, TensorData> trace, Func<string, string?>? rename = null, Func<string, double>? tolerance = null)
     {
@@ -35,17 +36,18 @@ public static class TensorDifferences
     {
         if (expected.Type != actual.Type) return $"{name}: {actual.Type}, expected {expected.Type}";
         if (expected.Type != StoredType.Float32)
-            return expected.Shape.AsSpan().SequenceEqual(actual.Shape) && expected.Bytes.SequenceEqual(actual.Bytes.Span) ? null : $"{name}: differs (must be identical)";
+            return Trimmed(expected.Shape).SequenceEqual(Trimmed(actual.Shape)) && expected.Bytes.SequenceEqual(actual.Bytes.Span) ? null : $"{name}: differs (must be identical)";
 
-        // the head of the Hugging Face layouts has padding rows, which the reference traces leave out
+        // the head has padding rows in many layouts, which the reference traces may leave out
         var columns = (int)actual.Shape[^1];
         var goldenColumns = (int)expected.Shape[^1];
-        if (expected.ElementCount / goldenColumns != actual.Bytes.Length / sizeof(float) / columns || columns < goldenColumns || (columns > goldenColumns && !name.Contains("logits", StringComparison.Ordinal)))
+        if (!Trimmed(expected.Shape[..^1]).SequenceEqual(Trimmed(actual.Shape[..^1])) || columns < goldenColumns || (columns > goldenColumns && !name.Contains("logits", StringComparison.Ordinal)))
             return $"{name}: [{string.Join(", ", actual.Shape)}], expected [{string.Join(", ", expected.Shape)}]";
         var reference = new float[expected.ElementCount];
         expected.ReadSingles(reference);
         var values = MemoryMarshal.Cast<byte, float>(actual.Bytes.Span);
-        var allowed = tolerance * (name.EndsWith("entropy_ratio", StringComparison.Ordinal) ? 1 : reference.Max(Math.Abs));
+        var isAbsolute = name.EndsWith("entropy_ratio", StringComparison.Ordinal) || name.EndsWith("pixel_values", StringComparison.Ordinal);
+        var allowed = tolerance * (isAbsolute ? 1 : reference.Max(Math.Abs));
         double worst = 0;
         var at = 0;
         for (var i = 0; i < reference.Length; i++)
@@ -61,7 +63,9 @@ public static class TensorDifferences
             : $"{name}[{at}]: {values[at / goldenColumns * columns + at % goldenColumns]:G9}, expected {reference[at]:G9}: {(allowed == 0 ? double.PositiveInfinity : worst / allowed):P0} of the allowed error";
     }
 
-    /// <summary>What the goldens' README recommends for fp32, of the largest value.</summary>
+    private static ReadOnlySpan<long> Trimmed(long[] shape) => shape.AsSpan().TrimStart(1L);
+
+    /// <summary>What the README of the LLaVA goldens recommends for fp32, of the largest value.</summary>
     public static double Tolerance(string name)
     {
         if (name.EndsWith("pixel_values", StringComparison.Ordinal)) return 0;

@@ -13,12 +13,12 @@ public static class ImageToPatches
     /// <param name="kernels">Where the kernel is loaded.</param>
     /// <param name="pixels">[pictures, channels·height·width]: each picture dense, row by row, channel by channel.</param>
     /// <param name="patches">
-    /// [pictures·(height/p)·(width/p), columns], picture by picture in raster order, apart from <paramref name="pixels"/>; columns beyond
+    /// [pictures·⌊height/p⌋·⌊width/p⌋, columns], picture by picture in raster order, apart from <paramref name="pixels"/>; columns beyond
     /// channels·p·p become 0 (a GEMM likes a multiple of 8).
     /// </param>
     /// <param name="channels">Channels of a picture.</param>
-    /// <param name="height">A multiple of the patch size.</param>
-    /// <param name="width">A multiple of the patch size.</param>
+    /// <param name="height">At least the patch size; rows below the last whole patch are not used.</param>
+    /// <param name="width">At least the patch size; columns behind the last whole patch are not used.</param>
     /// <param name="patchSize">p.</param>
     /// <param name="stream">A stream of the same context.</param>
     /// <exception cref="ArgumentException">Sizes, shapes, strides or alignments do not fit, views overlap, or the stream belongs to another context.</exception>
@@ -67,8 +67,8 @@ public static class ImageToPatches
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(patchSize);
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(height);
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(width);
-        if (height % patchSize != 0 || width % patchSize != 0)
-            throw new ArgumentException($"A picture of {width}×{height} does not divide into patches of {patchSize}×{patchSize}.", nameof(patchSize));
+        if (height < patchSize || width < patchSize)
+            throw new ArgumentException($"A picture of {width}×{height} has no patch of {patchSize}×{patchSize}.", nameof(patchSize));
         return Require.Product(height / patchSize, width / patchSize, nameof(height));
     }
 }

@@ -73,7 +73,7 @@ public abstract class Backend : IDisposable
     /// <summary>y += x·scale, scale [1, columns] (LayerScale, arXiv 2103.17239). x and y [m, columns], of either precision.</summary>
     public abstract void LayerScale(Tensor x, Tensor scale, Tensor y);
 
-    /// <summary>Pixels [3·height, width] to patch rows [(height/p)·(width/p), 3·p·p], columns in the order (channel, row, column) of a convolution's weight.</summary>
+    /// <summary>Pixels [3·height, width] to patch rows [⌊height/p⌋·⌊width/p⌋, 3·p·p], columns in the order (channel, row, column) of a convolution's weight; what is left below and at the right is not used.</summary>
     public abstract void ImageToPatches(Tensor pixels, int patchSize, Tensor patches);
 
     public abstract void Attention(in AttentionArguments arguments);

@@ -6,8 +6,6 @@ namespace FlowCut.Models.Families;
 /// <summary>A picture as the language model takes it: what is left of its visual tokens, projected. Owns device memory.</summary>
 public sealed class EncodedPicture : IDisposable
 {
-    private readonly (int Crop, int Token)[]? _sources;
-
     /// <param name="tokens">Owned from here on.</param>
     /// <param name="records">Of each crop.</param>
     /// <param name="numbers">Of the tokens among those of the whole picture.</param>
@@ -15,7 +13,7 @@ public sealed class EncodedPicture : IDisposable
     /// <param name="sources">The crop of each token, and its place among the crop's tokens; (−1, 0) where it is of none. Null: crop by crop.</param>
     internal EncodedPicture(Tensor tokens, IReadOnlyList<PruningRecord> records, int[] numbers, int unpruned, (int Crop, int Token)[]? sources = null)
     {
-        _sources = sources;
+        Sources = sources;
         Tokens = tokens;
         Records = records;
         Numbers = numbers;
@@ -40,6 +38,9 @@ public sealed class EncodedPicture : IDisposable
     /// <summary>Tokens left at the end of the language model.</summary>
     public int Kept => Language.Count > 0 ? Language[^1].Kept.Length : Tokens.Rows;
 
+    /// <summary>The crop of each token, and its place among the crop's tokens; (−1, 0) where it is of none. Null: crop by crop.</summary>
+    internal (int Crop, int Token)[]? Sources { get; }
+
     /// <summary>Columns and rows of the whole picture's tokens, where these have two-dimensional positions; null elsewhere.</summary>
     internal (int Columns, int Rows)? Grid { get; init; }
 
@@ -47,7 +48,7 @@ public sealed class EncodedPicture : IDisposable
     public IReadOnlyList<int[]> KeptPatches()
     {
         var patches = Records.Select(_ => new List<int>()).ToArray();
-        var sources = _sources ?? [.. Records.SelectMany((record, crop) => Enumerable.Range(0, record.Tokens).Select(token => (crop, token)))];
+        var sources = Sources ?? [.. Records.SelectMany((record, crop) => Enumerable.Range(0, record.Tokens).Select(token => (crop, token)))];
         foreach (var token in Language.Count > 0 ? Language[^1].Kept : Enumerable.Range(0, sources.Length))
         {
             var (crop, place) = sources[token];

@@ -109,8 +109,11 @@ internal static class VisionConfigs
     {
         if (config.HiddenSize % config.Heads != 0)
             throw section.Error($"the vision tower's width {config.HiddenSize} is no multiple of its {config.Heads} attention heads");
-        if (config.ImageSize % config.PatchSize != 0)
+        // a convolution leaves a rest of pixels out: SigLIP's 384 are 27 patches of 14
+        if (config.ImageSize % config.PatchSize != 0 && config.Architecture != "SigLIP")
             throw section.Error($"the vision tower's image_size {config.ImageSize} is no multiple of its patch_size {config.PatchSize}");
+        if (config.ImageSize > 0 && config.ImageSize < config.PatchSize)
+            throw section.Error($"the vision tower's image_size {config.ImageSize} is smaller than its patch_size {config.PatchSize}");
         if (config.GroupSize > 1 && config.PatchesPerSide % 2 != 0)
             throw section.Error($"{config.PatchesPerSide} patches a side cannot be joined two by two");
         if (!config.LearnedPositions && config.HeadSize % 4 != 0)

@@ -40,6 +40,8 @@ internal sealed class SiglipPreprocessor
         ArgumentNullException.ThrowIfNull(picture);
         var resized = PillowResampler.Resize(picture, Size, Size);
         var side = Size / patchSize;
-        return new PictureCrop(_normalisation.Planes(resized), resized, new PatchGrid(side, side, 0, 0, picture.Width, picture.Height));
+        // a rest of pixels below and at the right is of no patch
+        var share = (double)side * patchSize / Size;
+        return new PictureCrop(_normalisation.Planes(resized), resized, new PatchGrid(side, side, 0, 0, share * picture.Width, share * picture.Height));
     }
 }

@@ -95,8 +95,8 @@ public sealed record LanguageConfig
             HeadSize = section.Int("head_dim", 1, hidden / heads),
             VocabularySize = section.Int("vocab_size"),
             ContextLength = Context(section, architecture),
-            PublishedContext = section.Int("max_position_embeddings"),
-            RmsNormEpsilon = section.Positive("rms_norm_eps"),
+            PublishedContext = section.Int("max_position_embeddings", 1, StandardContext(section)),
+            RmsNormEpsilon = section.Has("rms_norm_eps") || StandardContext(section) is null ? section.Positive("rms_norm_eps") : 1e-6f,
             RopeTheta = rotation.Has("rope_theta") ? rotation.Positive("rope_theta") : 10000,
             TiedEmbeddings = section.Bool("tie_word_embeddings", root.Bool("tie_word_embeddings", false)),
             QueryKeyValueBias = architecture == "qwen2",
@@ -131,10 +131,13 @@ public sealed record LanguageConfig
     /// <summary>A longer context would need the window, or a rotation that depends on the length.</summary>
     private static int Context(JsonSection section, string architecture)
     {
-        var context = section.Int("max_position_embeddings");
+        var context = section.Int("max_position_embeddings", 1, StandardContext(section));
         var hasWindow = section.Has("sliding_window") && section.Bool("use_sliding_window", architecture != "qwen2");
         return hasWindow ? Math.Min(context, section.Int("sliding_window")) : context;
     }
+
+    /// <summary>Published Qwen2 configurations leave out what equals the defaults of their class: this and an epsilon of 1e-6. Qwen2-VL's class has others, and its files say all.</summary>
+    private static int? StandardContext(JsonSection section) => section.Has("model_type") && section.String("model_type") == "qwen2" ? 32768 : null;
 
     private static (int, int, int)? Sections(JsonSection section, JsonSection rotation, string architecture)
     {
@@ -146,8 +149,8 @@ public sealed record LanguageConfig
         }
 
         var kind = scaling.Has("rope_type") ? scaling.String("rope_type") : scaling.Has("type") ? scaling.String("type") : "default";
-        // dynamic NTK begins beyond the context
-        if (kind != "default" && !(kind == "dynamic" && architecture == "internlm2"))
+        // dynamic NTK changes nothing within max_position_embeddings, which the context ends at
+        if (kind is not ("default" or "dynamic"))
             throw section.Error($"the rotation is scaled ('{kind}'), which is not supported for {architecture} decoders");
         return null;
     }

@@ -74,6 +74,8 @@ internal static class RowMovingTable
         new EmbedCase(5, 1, BFloat, Single, false),
         .. from type in new[] { Single, Half, BFloat } select new ImageToPatchesCase(2, 28, 42, 14, type, Padding: 4),
         new ImageToPatchesCase(1, 16, 48, 16, Half, Layout: Layout.Misaligned),
+        // 384 pixels of SigLIP are 27 patches and a rest of 6
+        new ImageToPatchesCase(2, 34, 48, 14, Single, Padding: 4),
         new ImageToPatchesCase(0, 14, 14, 14, Half),
     ];
 }

@@ -23,14 +23,15 @@ public class RowsTests
     }
 
     [Theory]
-    [InlineData(1)]
-    [InlineData(2)]
-    [InlineData(14)]
-    public void ImageToPatches_follows_the_weight_of_a_convolution(int patchSize)
+    [InlineData(1, 0)]
+    [InlineData(2, 0)]
+    [InlineData(14, 0)]
+    [InlineData(14, 6)]
+    public void ImageToPatches_follows_the_weight_of_a_convolution(int patchSize, int rest)
     {
         // The value of a pixel says where it is: channel, row, column.
         const int Down = 3, Across = 2;
-        var (height, width) = (Down * patchSize, Across * patchSize);
+        var (height, width) = (Down * patchSize + rest, Across * patchSize + rest);
         var pixels = new float[3 * height * width];
         for (var i = 0; i < pixels.Length; i++) pixels[i] = i;
         using var w = new Workspace(2);

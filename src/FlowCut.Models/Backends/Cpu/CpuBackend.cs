@@ -161,9 +161,9 @@ public sealed class CpuBackend : Backend
     public override void ImageToPatches(Tensor pixels, int patchSize, Tensor patches)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(patchSize, 1);
-        if (pixels.Rows % (3 * patchSize) != 0 || pixels.Columns % patchSize != 0)
-            throw new ArgumentException($"A picture of [{pixels.Rows}, {pixels.Columns}] is not three channels of whole patches of {patchSize}.", nameof(pixels));
-        var count = (long)(pixels.Rows / (3 * patchSize)) * (pixels.Columns / patchSize);
+        if (pixels.Rows % 3 != 0 || pixels.Rows / 3 < patchSize || pixels.Columns < patchSize)
+            throw new ArgumentException($"A picture of [{pixels.Rows}, {pixels.Columns}] is not three channels of one or more patches of {patchSize}.", nameof(pixels));
+        var count = (long)(pixels.Rows / 3 / patchSize) * (pixels.Columns / patchSize);
         CpuRows.ImageToPatches(CpuView.Of(pixels, nameof(pixels)), patchSize, CpuView.Of(patches, checked((int)count), 3 * patchSize * patchSize, nameof(patches)));
     }
 

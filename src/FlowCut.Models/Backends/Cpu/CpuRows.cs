@@ -65,9 +65,8 @@ internal static unsafe class CpuRows
     public static void ImageToPatches(CpuView pixels, int patchSize, CpuView patches)
     {
         var across = pixels.Columns / patchSize;
-        var down = patches.Rows / across;
-        var height = down * patchSize;
-        var channels = pixels.Rows / height;
+        const int channels = 3;
+        var height = pixels.Rows / channels;
         for (var patch = 0; patch < patches.Rows; patch++)
         {
             var (patchRow, patchColumn) = Math.DivRem(patch, across);
