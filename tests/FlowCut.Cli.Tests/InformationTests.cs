@@ -58,7 +58,7 @@ public class InformationTests
     {
         var result = FlowcutCommand.Run(["model", "info", Sample.Model]);
         Assert.True(result.ExitStatus == 0, result.Error);
-        foreach (var part in new[] { "llava (Hugging Face layout)", "23 of 24 layers", "64 visual tokens", "4 layers", "vocabulary 1024", "context 4096" })
+        foreach (var part in new[] { "LLaVA-1.5 (llava, Hugging Face layout)", "23 of 24 layers", "64 visual tokens", "4 layers", "vocabulary 1024", "context 4096" })
             Assert.Contains(part, result.Output, StringComparison.Ordinal);
         // keys and values of 64 + 40 tokens, 4 layers of 128 numbers of 4 bytes: 0.426 MB
         Assert.Matches(@"(?m)^\s+64\s+104\s+\S+\s+0\.4 MB", result.Output);
