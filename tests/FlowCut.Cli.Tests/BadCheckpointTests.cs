@@ -91,7 +91,7 @@ public sealed class BadCheckpointTests : IDisposable
 
     [Fact]
     public void A_model_type_that_is_unknown() =>
-        AssertRefused(WithConfiguration(c => c["model_type"] = "llava_onevision"), "config.json", "llava_onevision", "supported are llava");
+        AssertRefused(WithConfiguration(c => c["model_type"] = "llava_phi"), "config.json", "llava_phi", "supported are llava");
 
     [Theory]
     [InlineData("model_type")]
@@ -115,7 +115,8 @@ public sealed class BadCheckpointTests : IDisposable
 
     [Fact]
     public void A_tokenizer_with_ids_beyond_the_embedding() =>
-        AssertRefused(WithConfiguration(c => c["text_config"]!["vocab_size"] = 900), "config.json", "vocab_size", "900", "1001");
+        // the picture token is within, so that the tokenizer's others are what is wrong
+        AssertRefused(WithConfiguration(c => (c["text_config"]!["vocab_size"], c["image_token_index"]) = (900, 899)), "config.json", "vocab_size", "900", "1001");
 
     [Fact]
     public void An_embedding_of_fewer_rows_than_the_configuration_says() =>

@@ -36,7 +36,9 @@ public class BadOptionTests
     [InlineData("--device tpu", "--device", "auto, cpu, cuda")]
     [InlineData("--dtype f64", "--dtype", "auto, f32, f16 or bf16")]
     [InlineData("--dtype bf16", "bf16", "--dtype f32")]
-    [InlineData("--llm-stage 4", "4", "off")]
+    [InlineData("--llm-stage 4", "N@LAYER", "off")]
+    [InlineData("--llm-stage 65@1", "--llm-stage 65", "1 to 64")]
+    [InlineData("--llm-stage 4@3", "layer 3", "0 to 2")]
     [InlineData("--unknown", "--unknown", "--help")]
     public void A_value_that_makes_no_sense(string options, string option, string reason)
     {

@@ -71,8 +71,8 @@ internal sealed class FlowCutMethod : PruningMethod
         new("schedule", "adaptive, fixed:R (0 < R < 1), single:LAYER or profile", "adaptive"),
         new("count", "shared or per-tile", "shared"),
         new("selection", "groups or released-patches; where 2×2 patches become one token", "groups"),
-        new("global", "attention-density or full; encoders without a CLS token", "attention-density for Qwen2-VL, else full"),
-        new("positions", "compact or original", "compact; original for Qwen2-VL, always"),
+        new("global", "attention-density, full or family (Qwen2-VL: attention-density, else full); encoders without a CLS token", "family"),
+        new("positions", "compact, original or family (Qwen2-VL: original, always; else compact)", "family"),
     ];
 
     private protected override IPruningStrategy Build(int keep, IReadOnlyDictionary<string, string> settings)
@@ -95,8 +95,8 @@ internal sealed class FlowCutMethod : PruningMethod
                 "schedule" => options with { Schedule = ParseSchedule(value) },
                 "count" => options with { Count = value switch { "shared" => CountPolicy.Shared, "per-tile" => CountPolicy.PerTile, _ => throw WrongValue(name, value) } },
                 "selection" => options with { Selection = value switch { "groups" => PatchSelection.Groups, "released-patches" => PatchSelection.ReleasedPatches, _ => throw WrongValue(name, value) } },
-                "global" => options with { Global = value switch { "attention-density" => GlobalTokenScoring.AttentionDensity, "full" => GlobalTokenScoring.Full, _ => throw WrongValue(name, value) } },
-                "positions" => options with { Positions = value switch { "compact" => PositionPolicy.Compact, "original" => PositionPolicy.Original, _ => throw WrongValue(name, value) } },
+                "global" => options with { Global = value switch { "attention-density" => GlobalTokenScoring.AttentionDensity, "full" => GlobalTokenScoring.Full, "family" => null, _ => throw WrongValue(name, value) } },
+                "positions" => options with { Positions = value switch { "compact" => PositionPolicy.Compact, "original" => PositionPolicy.Original, "family" => null, _ => throw WrongValue(name, value) } },
                 _ => throw new InvalidOperationException($"The option '{name}' is listed but not read."),
             };
         }

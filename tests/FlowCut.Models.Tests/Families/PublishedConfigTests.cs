@@ -49,7 +49,7 @@ public sealed class PublishedConfigTests : IDisposable
         Assert.Equal((family, tower, decoder), (description.Family, description.Vision.Architecture, description.Language.Architecture));
         Assert.Equal((tokens, crops), (description.PictureTokens, description.PictureCrops));
         Assert.True(facts.Parameters > 400_000_000);
-        Assert.All(facts.Budgets(), budget => Assert.InRange(budget, 1, tokens));
+        Assert.All(facts.Costs(40), cost => Assert.InRange(cost.Kept, 1, tokens));
     }
 
     [Fact]
