@@ -7,7 +7,7 @@ namespace FlowCut.Models.Pruning;
 /// <param name="Events">Layers that prune; 0 where nothing has to be dropped.</param>
 internal readonly record struct FlowCutPlan(int Target, int Group, Criteria Criteria, int Events)
 {
-    /// <exception cref="InputException">The options do not fit the encoder: the budget, the schedule, a rule that is for another family.</exception>
+    /// <exception cref="InputException">The options do not fit the encoder: the budget, the schedule, a rule that is for another family; or a picture has more patches than the backend scores.</exception>
     public static FlowCutPlan Of(FlowCutOptions options, EncoderStage stage)
     {
         ArgumentNullException.ThrowIfNull(stage);
@@ -24,7 +24,9 @@ internal readonly record struct FlowCutPlan(int Target, int Group, Criteria Crit
             PictureForm.Native => 2 * options.Keep * (stage.GroupSize / group),
             _ => options.Keep,
         };
-        return new FlowCutPlan(target, group, CriteriaOf(options, stage), EventsOf(options, stage, target, group));
+        var plan = new FlowCutPlan(target, group, CriteriaOf(options, stage), EventsOf(options, stage, target, group));
+        if (plan.Events > 0) stage.Backend.CheckScores(Enumerable.Range(0, stage.Sequences.Count).Max(stage.Patches));
+        return plan;
     }
 
     /// <summary>Units of a sequence with so many rows.</summary>
