@@ -154,6 +154,18 @@ public abstract class Backend : IDisposable
 
     public abstract void FlowScore(in FlowScoreArguments arguments);
 
+    /// <summary>The most patches of a sequence that <see cref="FlowScore"/> takes.</summary>
+    public virtual int MaxScores => int.MaxValue;
+
+    /// <summary>What a strategy asks before it begins.</summary>
+    /// <param name="scores">Of the longest sequence.</param>
+    /// <exception cref="InputException">There are more than <see cref="MaxScores"/>.</exception>
+    internal void CheckScores(int scores)
+    {
+        if (scores > MaxScores)
+            throw new InputException($"pruning on {Name} scores at most {MaxScores} patches of a picture, and this one has {scores}; a smaller --max-pixels makes fewer, and the CPU has no such limit");
+    }
+
     /// <summary>
     /// The <paramref name="count"/> groups of <paramref name="group"/> neighbouring columns of row 0 of <paramref name="scores"/>
     /// with the largest sums, ties to the lowest, NaN below every number: all their columns, ascending, <paramref name="add"/>

@@ -8,7 +8,7 @@ namespace FlowCut.Models.Pruning;
 /// <param name="SharesCount">All sequences drop the largest count of any of them.</param>
 internal readonly record struct FlowCutPlan(int Target, int Group, Criteria Criteria, int Events, bool SharesCount)
 {
-    /// <exception cref="InputException">The options do not fit the encoder: the budget, the schedule, a rule that is for another family.</exception>
+    /// <exception cref="InputException">The options do not fit the encoder: the budget, the schedule, a rule that is for another family; or a picture has more patches than the backend scores.</exception>
     public static FlowCutPlan Of(FlowCutOptions options, EncoderStage stage)
     {
         ArgumentNullException.ThrowIfNull(stage);
@@ -27,7 +27,9 @@ internal readonly record struct FlowCutPlan(int Target, int Group, Criteria Crit
         };
         // pictures at their own resolution are no batch: each has its own size and its own end
         var shares = options.Count == CountPolicy.Shared && stage.Form != PictureForm.Native;
-        return new FlowCutPlan(target, group, CriteriaOf(options, stage), EventsOf(options, stage, target, group), shares);
+        var plan = new FlowCutPlan(target, group, CriteriaOf(options, stage), EventsOf(options, stage, target, group), shares);
+        if (plan.Events > 0) stage.Backend.CheckScores(Enumerable.Range(0, stage.Sequences.Count).Max(stage.Patches));
+        return plan;
     }
 
     /// <summary>Units of a sequence with so many rows.</summary>

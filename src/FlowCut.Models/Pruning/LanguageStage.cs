@@ -24,12 +24,14 @@ public sealed record LanguageStage(int Keep, int Layer)
                 : throw new InputException($"a stage in the language model is N@LAYER, N visual tokens (1 or more) after a layer, or off; not '{text}'");
     }
 
-    /// <exception cref="InputException">There is no such layer, or it is the last.</exception>
+    /// <exception cref="InputException">There is no such layer, it is the last, or a picture has more visual tokens than the backend scores.</exception>
     internal IDecoderPruning? Begin(DecoderStage stage)
     {
         if (Layer < 0 || Layer > stage.Layers - 2)
             throw new InputException($"the language model cannot prune after layer {Layer}: it has {stage.Layers} layers, after the last of which nothing follows (0 to {stage.Layers - 2} are possible)");
-        return stage.Pictures.Any(p => p.Count > Keep) ? new LanguageStageRun(this, stage) : null;
+        if (!stage.Pictures.Any(p => p.Count > Keep)) return null;
+        stage.Backend.CheckScores(stage.Pictures.Max(p => p.Count));
+        return new LanguageStageRun(this, stage);
     }
 }
 

@@ -101,6 +101,29 @@ internal static class Oracle
         return (output, logProbabilities);
     }
 
+    /// <summary>[heads, key rows]: logarithms of the softmax of one query per sequence, over all its keys.</summary>
+    public static double[] LogProbabilities(AttentionCase c, float[] query, float[] key) =>
+        Attention(c with { Causal = false }, query, key, key).LogProbabilities;
+
+    /// <summary>As the other one, with a global value [sequences, key/value heads·size] that is no row, and its squared norm.</summary>
+    public static (double[] Products, double[] Density, double[] SquaredNorms, double[] GlobalNorms) ValueStatistics(AttentionCase c, float[] value, float[] global)
+    {
+        var keys = new Sequences(c.KeyOffsets);
+        var columns = c.KeyValueHeads * c.HeadSize;
+        var (_, density, squaredNorms) = ValueStatistics(c with { QueryOffsets = c.KeyOffsets }, value);
+        var products = new double[c.KeyValueHeads * keys.Rows];
+        for (var s = 0; s < keys.Count; s++)
+        {
+            for (var j = keys.Start(s); j < keys.Start(s) + keys.Length(s); j++)
+            {
+                for (var i = 0; i < columns; i++) products[i / c.HeadSize * keys.Rows + j] += (double)global[s * columns + i] * value[j * columns + i];
+            }
+        }
+
+        var norms = Enumerable.Range(0, keys.Count).Select(s => global.Skip(s * columns).Take(columns).Sum(x => (double)x * x));
+        return (products, density, squaredNorms, [.. norms]);
+    }
+
     public static (double[] Products, double[] Density, double[] SquaredNorms) ValueStatistics(AttentionCase c, float[] value)
     {
         var keys = new Sequences(c.KeyOffsets);

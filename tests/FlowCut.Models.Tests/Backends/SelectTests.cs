@@ -43,6 +43,33 @@ public class SelectTests
         });
 
     [Fact]
+    public void Whole_groups_stay_by_the_sum_of_their_columns()
+    {
+        Assert.Equal([2, 3], Select([5, 0, 3, 3, 1, 2], 1, group: 2));
+        Assert.Equal([0, 1, 4, 5], Select([2, 4, 1, 1, 3, 3], 2, group: 2));
+        // the lower of two equal sums, NaN below every number
+        Assert.Equal([0, 1], Select([2, 4, 3, 3], 1, group: 2));
+        Assert.Equal([3, 4, 5], Select([9, float.NaN, 9, -1, -1, float.NegativeInfinity], 1, group: 3));
+        Assert.Equal([3, 4, 5], Select([float.PositiveInfinity, float.NegativeInfinity, 0, -1, -1, -1], 1, group: 3));
+        Assert.Empty(Select([1, 2], 0, group: 2));
+    }
+
+    [Fact]
+    public void Groups_by_stable_descending_order_of_their_sums() =>
+        Gen.Select(Gen.Int[1, 5], Gen.Int[0, 60], Gen.Double[0, 1], Gen.Int[0, 1000]).Sample((group, groups, share, seed) =>
+        {
+            var random = new Random(seed);
+            // halves, whose sums are exact in any order
+            var scores = Enumerable.Range(0, group * groups).Select(_ => random.Next(40) == 0 ? float.NaN : random.Next(-3, 4) / 2f).ToArray();
+            var count = (int)(share * groups);
+            var expected = Enumerable.Range(0, groups)
+                .OrderBy(g => scores.Skip(g * group).Take(group).Any(float.IsNaN))
+                .ThenByDescending(g => scores.Skip(g * group).Take(group).Sum() is var sum && float.IsNaN(sum) ? 0 : sum)
+                .Take(count).Order().SelectMany(g => Enumerable.Range(g * group, group));
+            Assert.Equal(expected, Select(scores, count, group));
+        });
+
+    [Fact]
     public void The_offset_is_added_and_only_the_range_is_written()
     {
         using var w = new Workspace(2);
@@ -95,15 +122,20 @@ public class SelectTests
         Assert.Throws<ArgumentOutOfRangeException>(() => w.Backend.SelectTop(scores, 1, 577, 0, rows, 0));
         Assert.Throws<ArgumentOutOfRangeException>(() => w.Backend.SelectTop(scores, 1, -1, 0, rows, 0));
         Assert.Throws<ArgumentException>(() => w.Backend.SelectTop(scores, 1, 500, 0, rows, 101));
+        w.CheckNoAllocation(b => b.SelectTop(scores, 4, 72, 1, rows, 1));
+        Assert.Throws<ArgumentOutOfRangeException>(() => w.Backend.SelectTop(scores, 0, 1, 0, rows, 0));
+        Assert.Throws<ArgumentOutOfRangeException>(() => w.Backend.SelectTop(scores, 4, 145, 0, rows, 0));
+        Assert.Throws<ArgumentException>(() => w.Backend.SelectTop(scores, 5, 1, 0, rows, 0));
+        Assert.Throws<ArgumentException>(() => w.Backend.SelectTop(scores, 4, 144, 0, rows, 25));
         Assert.Throws<ArgumentException>(() => w.Backend.ArgMax(scores.SliceColumns(0, 0)));
     }
 
-    private static int[] Select(float[] scores, int count)
+    private static int[] Select(float[] scores, int count, int group = 1)
     {
         using var w = new Workspace(1);
-        using var rows = w.Backend.AllocateIndices(count);
-        w.Backend.SelectTop(w.Input(scores, 1, scores.Length), 1, count, 0, rows, 0);
-        var selected = new int[count];
+        using var rows = w.Backend.AllocateIndices(count * group);
+        w.Backend.SelectTop(w.Input(scores, 1, scores.Length), group, count, 0, rows, 0);
+        var selected = new int[count * group];
         w.Backend.Download(rows, selected);
         return selected;
     }

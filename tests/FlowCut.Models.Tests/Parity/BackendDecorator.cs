@@ -66,6 +66,8 @@ internal abstract class BackendDecorator(Backend inner) : Backend
 
     public override void FlowScore(in FlowScoreArguments arguments) => Inner.FlowScore(arguments);
 
+    public override int MaxScores => Inner.MaxScores;
+
     public override void SelectTop(Tensor scores, int group, int count, int add, IndexBuffer rows, int start) => Inner.SelectTop(scores, group, count, add, rows, start);
 
     public override DecodeStep AllocateStep() => Inner.AllocateStep();

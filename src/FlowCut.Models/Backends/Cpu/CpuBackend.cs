@@ -244,6 +244,11 @@ public sealed class CpuBackend : Backend
         var numbers = Indices(source.Buffer, nameof(source)).AsSpan(source.Start, source.Length);
         var to = Indices(destination.Buffer, nameof(destination)).AsSpan(destination.Start, destination.Length);
         var from = Indices(rows.Buffer, nameof(rows)).AsSpan(rows.Start, rows.Length);
+        foreach (var row in from)
+        {
+            if (row < 0 || row >= numbers.Length) throw new ArgumentException($"Row {row} is not one of the {numbers.Length} of the source.", nameof(rows));
+        }
+
         for (var i = 0; i < to.Length; i++) to[i] = numbers[from[i]];
     }
 

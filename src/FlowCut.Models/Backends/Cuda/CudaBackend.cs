@@ -294,6 +294,9 @@ public sealed class CudaBackend : Backend, IDeviceCounts
 
     public override void FlowScore(in FlowScoreArguments arguments) => CudaFlow.Score(_kernels, arguments, _attention.KeyOffsets(arguments.Keys), _stream);
 
+    /// <inheritdoc/>
+    public override int MaxScores => Kernels.Pruning.FlowScore.MaxPatches;
+
     public void FlowScore(in FlowScoreArguments arguments, Tensor entropyRatios) =>
         CudaFlow.Score(_kernels, arguments, _attention.KeyOffsets(arguments.Keys), entropyRatios, _stream);
 
