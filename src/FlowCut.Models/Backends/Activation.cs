@@ -8,6 +8,6 @@ public enum Activation
     QuickGelu,
     /// <summary>x · Φ(x) with the exact error function.</summary>
     Gelu,
-    /// <summary>x/2 · (1 + tanh(√(2/π)·(x + 0.044715·x³))), SigLIP's.</summary>
+    /// <summary>x/2 · (1 + tanh(√(2/π)·(x + 0.044715·x³))), SigLIP's; NaN at −∞, as the formula gives.</summary>
     GeluTanh,
 }

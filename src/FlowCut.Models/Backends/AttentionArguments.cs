@@ -64,6 +64,6 @@ public sealed class AttentionExport
     /// <summary>[1, key rows]: squared norm of the concatenated value vector.</summary>
     public required Tensor ValueSquaredNorms { get; init; }
 
-    /// <summary>[1, sequences]: squared norm of the query's value where it is no row of the pass; null where it is the first row.</summary>
+    /// <summary>[1, sequences]: squared norm of the query's value where it is no row of the pass, without meaning where a sequence has no keys; null where it is the first row.</summary>
     public Tensor? GlobalSquaredNorms { get; init; }
 }

@@ -163,7 +163,7 @@ public abstract class Backend : IDisposable
     internal void CheckScores(int scores)
     {
         if (scores > MaxScores)
-            throw new InputException($"pruning on {Name} scores at most {MaxScores} patches of a picture, and this one has {scores}; a smaller --max-pixels makes fewer, and the CPU has no such limit");
+            throw new InputException($"pruning on {Name} scores at most {MaxScores} patches of a picture, and this one has {scores}; a smaller picture (--max-pixels) has fewer, and the CPU has no such limit");
     }
 
     /// <summary>

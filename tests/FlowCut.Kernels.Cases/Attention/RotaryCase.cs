@@ -21,6 +21,9 @@ internal sealed record RotaryCase(string Name, ElementType Type, int Rows, int H
     /// <summary>New rows go to cache rows of another order, and every fifth nowhere; otherwise row i to row i.</summary>
     public bool Scattered { get; init; }
 
+    /// <summary>Positions between the end of one axis and the begin of the next.</summary>
+    public int AxisGap { get; init; }
+
     private int Half => Sections.Sum();
 
     private int HeadSize => 2 * Half;
@@ -42,7 +45,9 @@ internal sealed record RotaryCase(string Name, ElementType Type, int Rows, int H
             bench.Matrix(k, Rows, columns, Type, Layout), bench.Matrix(v, Rows, columns, Type, Layout),
             bench.Matrix(null, cacheLength, columns, Type, Layout), bench.Matrix(null, cacheLength, columns, Type, Layout),
             bench.Array(cacheRows));
-        var at = At(bench.Array(positions), bench.Array(frequencies));
+        var strided = Enumerable.Range(0, Sections.Length).SelectMany(axis => positions[(axis * Rows)..((axis + 1) * Rows)].Concat(Enumerable.Repeat(-99, AxisGap))).ToArray();
+        var at = At(bench.Array(strided), bench.Array(frequencies));
+        if (AxisGap > 0) at = at with { AxisStride = Rows + AxisGap };
         return new Prepared(
             () => RotaryAppend.Launch(bench.Kernels, query, append, at, bench.Stream),
             what =>
@@ -103,6 +108,8 @@ internal static class RotaryAppendTable
             new RotaryCase("one row", type, 1, 32, 8, [64]) { Scattered = true },
             new RotaryCase("a picture's rows and columns", type, 63, 2, 2, [20, 20]),
             new RotaryCase("time, rows and columns", type, 16, 6, 1, [16, 24, 24]) { Scattered = true },
+            new RotaryCase("two axes apart", type, 33, 2, 2, [20, 20]) { AxisGap = 7 },
+            new RotaryCase("three axes apart", type, 16, 6, 1, [16, 24, 24]) { AxisGap = 100 },
             new RotaryCase("strided", type, 15, 3, 1, [32], Layout.Strided) { Scattered = true },
             new RotaryCase("misaligned", type, 9, 2, 1, [32], Layout.Misaligned),
             new RotaryCase("a pair", type, 5, 1, 1, [1]),

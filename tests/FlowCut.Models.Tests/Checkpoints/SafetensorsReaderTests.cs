@@ -23,6 +23,23 @@ public sealed class SafetensorsReaderTests : IDisposable
         Assert.Equal(7, checkpoint.TotalBytes);
     }
 
+    [Fact]
+    public void Rows_of_a_tensor_are_views_too()
+    {
+        using var checkpoint = Open(CheckpointFiles.Safetensors("""{"a":{"dtype":"F16","shape":[3,1,2],"data_offsets":[0,12]}}""", 12));
+        var tensor = checkpoint.Get("a");
+        var rows = tensor.SliceRows(1, 2);
+        Assert.Equal([2, 1, 2], rows.Shape);
+        Assert.Equal([4, 5, 6, 7, 8, 9, 10, 11], rows.Bytes.ToArray());
+        Assert.Equal((4, "a"), (rows.ElementCount, rows.Name));
+        Assert.Empty(tensor.SliceRows(3, 0).Bytes.ToArray());
+        Assert.Throws<ArgumentOutOfRangeException>(() => tensor.SliceRows(2, 2));
+        Assert.Throws<ArgumentOutOfRangeException>(() => tensor.SliceRows(-1, 1));
+        // extents of 1 in front of a shape do not matter
+        Assert.Same(tensor, checkpoint.Get("a", 3, 1, 2));
+        Assert.Throws<ModelFormatException>(() => checkpoint.Get("a", 1, 2));
+    }
+
     [Theory]
     [InlineData("""{}""", 0, 0)]
     [InlineData("""{}   """, 0, 0)]

@@ -61,8 +61,11 @@ internal sealed class LinearOracle
         Activation.QuickGelu => (x / (1 + Math.Exp(-1.702 * x)), (2 * 1.702 * Math.Abs(x) + 8) * Roundoff),
         // 3e-7 is what the rational approximation promises; its exponent is x²/2
         Activation.Gelu => (0.5 * x * ErrorFunctionComplement(-x / Math.Sqrt(2)), 3e-7 + (2 * x * x + 8) * Roundoff),
+        Activation.GeluTanh => (x / (1 + Math.Exp(-2 * TanhArgument(x))), (4 * Math.Abs(TanhArgument(x)) + 10) * Roundoff),
         _ => (x, 0),
     };
+
+    private static double TanhArgument(double x) => Math.Sqrt(2 / Math.PI) * (x + 0.044715 * x * x * x);
 
     /// <summary>erfc: the series of erf near 0, the continued fraction of erfc farther out.</summary>
     private static double ErrorFunctionComplement(double z)

@@ -117,6 +117,7 @@ public class LinearSpecialValueTests
     [Theory]
     [InlineData(Activation.QuickGelu)]
     [InlineData(Activation.Gelu)]
+    [InlineData(Activation.GeluTanh)]
     public void Activations_far_out_are_the_value_or_nothing_and_keep_nan(Activation activation)
     {
         float[] values = [0, 1000, -1000, 3e38f, -3e38f, float.PositiveInfinity, float.NaN];
