@@ -18,7 +18,7 @@ public class ScoreLimitTests
         using var backend = CudaBackend.Open("sim", TestDevices.Require(device));
         Assert.Equal(Most, backend.MaxScores);
         var e = Assert.Throws<InputException>(() => new FlowCutStrategy(FlowCutOptions.Paper(64)).BeginEncoder(Encoder(backend, Most + 4)));
-        Assert.Equal("pruning on sim scores at most 16384 patches of a picture, and this one has 16388; a smaller --max-pixels makes fewer, and the CPU has no such limit", e.Message);
+        Assert.Equal("pruning on sim scores at most 16384 patches of a picture, and this one has 16388; a smaller picture (--max-pixels) has fewer, and the CPU has no such limit", e.Message);
         e = Assert.Throws<InputException>(() => new LanguageStageStrategy(null, new LanguageStage(64, 1)).BeginDecoder(Decoder(backend, Most + 1)));
         Assert.Contains("at most 16384 ", e.Message, StringComparison.Ordinal);
         Assert.Contains("has 16385;", e.Message, StringComparison.Ordinal);
