@@ -41,7 +41,7 @@ public class InformationTests
         Assert.Equal(0, result.ExitStatus);
         Assert.Contains("flowcut", result.Output, StringComparison.Ordinal);
         Assert.Contains("arXiv", result.Output, StringComparison.Ordinal);
-        foreach (var option in new[] { "mode=released", "criteria=attention+semantic+density", "semantic=value-softmax", "ema=0.5", "prune-every=2", "schedule=adaptive", "count=shared", "positions=compact" })
+        foreach (var option in new[] { "mode=released", "criteria=attention+semantic+density", "semantic=value-softmax", "ema=0.5", "prune-every=2", "schedule=adaptive", "count=shared", "selection=groups", "global=family", "positions=family" })
             Assert.Contains("--set " + option, result.Output, StringComparison.Ordinal);
     }
 
