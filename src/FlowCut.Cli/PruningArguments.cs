@@ -23,24 +23,25 @@ internal sealed class PruningArguments
         command.Add(_stage);
     }
 
-    /// <summary>The strategy asked for; null where neither a method nor a budget was given.</summary>
+    /// <summary>What is asked for, its budgets checked.</summary>
     /// <param name="parsed">The command line.</param>
     /// <param name="model">Counts the pictures' visual tokens.</param>
     /// <param name="pictures">May be none: then the model's usual count is a limit.</param>
     /// <param name="options">How they are prepared.</param>
     /// <exception cref="InputException">The options do not make sense together.</exception>
-    public IPruningStrategy? Strategy(ParseResult parsed, VisionLanguageModel model, IReadOnlyList<RgbImage> pictures, PictureOptions options)
+    public PruningChoice Choice(ParseResult parsed, VisionLanguageModel model, IReadOnlyList<RgbImage> pictures, PictureOptions options)
     {
         int[] tokens = pictures.Count == 0 ? [model.Description.PictureTokens] : [.. pictures.Select(p => model.BudgetTokens(p, options))];
-        var strategy = Encoder(parsed, tokens);
-        if (parsed.GetValue(_stage) is not { } stage) return strategy;
-        if (stage == "off") return strategy is null ? null : new LanguageStageStrategy(strategy, null);
-        var language = LanguageStage.Parse(stage);
-        CheckBudget("--llm-stage", language.Keep, tokens);
-        return new LanguageStageStrategy(strategy, language);
+        var choice = Encoder(parsed, tokens);
+        if (parsed.GetValue(_stage) is not { } text) return choice;
+        if (text == "off") return choice with { Stage = new StageChoice(null) };
+        var stage = LanguageStage.Parse(text);
+        // the language model reads the tiles of a picture as one
+        CheckBudget("--llm-stage", stage.Keep, model.Description.Form == PictureForm.Tiles ? [model.Description.PictureTokens] : tokens);
+        return choice with { Stage = new StageChoice(stage) };
     }
 
-    private IPruningStrategy? Encoder(ParseResult parsed, int[] tokens)
+    private PruningChoice Encoder(ParseResult parsed, int[] tokens)
     {
         var method = parsed.GetValue(_method);
         var settings = Settings(parsed.GetValue(_set) ?? []);
@@ -50,11 +51,14 @@ internal sealed class PruningArguments
         if (keep is null)
         {
             if (method is not null) throw new InputException($"--method {method} needs a budget: --keep N or --keep-ratio R");
-            return settings.Count == 0 ? null : throw new InputException("--set gives options of a method, but neither --method nor --keep was given");
+            if (settings.Count > 0) throw new InputException("--set gives options of a method, but neither --method nor --keep was given");
+        }
+        else
+        {
+            CheckBudget("--keep", keep.Value, tokens);
         }
 
-        CheckBudget("--keep", keep.Value, tokens);
-        return PruningMethod.Find(method ?? "flowcut").Create(keep.Value, settings);
+        return new PruningChoice(PruningMethod.Find(method ?? "flowcut"), keep, settings, null);
     }
 
     private static void CheckBudget(string option, int keep, int[] tokens)

@@ -174,9 +174,13 @@ public sealed class VisionLanguageModel : IDisposable
         var context = Description.Language.ContextLength;
         if (length > context)
             throw new InputException($"the prompt has {length} tokens with its pictures, the model's context {context}; shorten the prompt or keep fewer visual tokens");
-        var more = (int)Math.Min(context - length, (long)maxTokens);
+        var reach = ReachOf(prompt, pictures, PolicyOf(pruning));
+        if (reach > context)
+            throw new InputException($"with the positions that tokens have without pruning the prompt reaches {reach}, the model's context is {context}; shorten the prompt or let positions be compact");
+        var more = (int)Math.Min(context - Math.Max(length, reach), (long)maxTokens);
         var visual = pictures.Sum(p => p.Tokens.Rows);
         trace?.Add("prompt.ids", _family.TraceIds(prompt, pictures));
+        foreach (var picture in pictures) picture.Language.Clear();
         return Fitting(_needs, Backend, visual, length + more - visual, () => Read(prompt, pictures, length, more, pruning, trace, cancellation));
     }
 
@@ -209,9 +213,7 @@ public sealed class VisionLanguageModel : IDisposable
         var session = new DecodingSession(Backend, _parts.Decoder, length, more, stage?.Events ?? []);
         try
         {
-            // positions on three axes have no gaps to close
-            var policy = language.RotarySections is null ? pruning?.Positions ?? PositionPolicy.Compact : PositionPolicy.Original;
-            session.Prefill(prompt, pictures, policy, stage, trace, cancellation);
+            session.Prefill(prompt, pictures, PolicyOf(pruning), stage, trace, cancellation);
             stage?.Finish();
             if (stage is not null) trace?.AddLanguage(pictures, Description);
             return session;
@@ -222,6 +224,16 @@ public sealed class VisionLanguageModel : IDisposable
             throw;
         }
     }
+
+    /// <summary>Positions on three axes have no gaps to close.</summary>
+    private PositionPolicy PolicyOf(IPruningStrategy? pruning) =>
+        Description.Language.RotarySections is null ? pruning?.Positions ?? PositionPolicy.Compact : PositionPolicy.Original;
+
+    /// <summary>The position behind the prompt, where that is not the number of its rows.</summary>
+    private int ReachOf(PromptTokens prompt, IReadOnlyList<EncodedPicture> pictures, PositionPolicy policy) =>
+        Description.Language.RotarySections is null && policy == PositionPolicy.Original
+            ? prompt.Ids.Length - pictures.Count + pictures.Sum(p => p.Unpruned)
+            : 0;
 
     private static long ParametersOf(Checkpoint checkpoint) => checkpoint.Names.Sum(name => checkpoint.Get(name).ElementCount);
 

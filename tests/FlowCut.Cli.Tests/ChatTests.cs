@@ -31,6 +31,21 @@ public class ChatTests
         Assert.NotEqual(answers[0], answers[1]);
     }
 
+    /// <summary>Options and stage belong to the method, not to one of its budgets.</summary>
+    [Theory]
+    [InlineData("--set", "criteria=attention")]
+    [InlineData("--llm-stage", "2@0")]
+    public void A_new_budget_leaves_options_and_the_stage_as_they_were(string option, string value)
+    {
+        const string Again = $"{Question}\n/clear\n";
+        var result = Chat($"/keep 8\n{Again}/method flowcut\n{Again}/keep all\n{Again}/keep 8\n{Again}", "--keep", "16", option, value);
+        Assert.True(result.ExitStatus == 0, result.Error);
+        var answers = Answers(result);
+        Assert.Equal(FlowcutCommand.Run(Sample.Generate("--keep", "8", option, value)).Output.TrimEnd(), answers[0]);
+        Assert.NotEqual(FlowcutCommand.Run(Sample.Generate("--keep", "8")).Output.TrimEnd(), answers[0]);
+        Assert.Equal([answers[0], answers[0], FlowcutCommand.Run(Sample.Generate()).Output.TrimEnd(), answers[0]], answers);
+    }
+
     [Fact]
     public void Earlier_turns_are_remembered_until_they_are_cleared()
     {

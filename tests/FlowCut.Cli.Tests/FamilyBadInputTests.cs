@@ -24,7 +24,7 @@ public sealed class FamilyBadInputTests : IDisposable
     [InlineData(Next, "tall", "--llm-stage 161@1", "--llm-stage 161", "1 to 160")]
     [InlineData(Siglip, "cat", "--llm-stage 65@1", "--llm-stage 65", "1 to 64")]
     [InlineData(Qwen, "wide", "--llm-stage 55@1", "--llm-stage 55", "1 to 54")]
-    [InlineData(InternVl, "tall", "--llm-stage 17@1", "--llm-stage 17", "1 to 16")]
+    [InlineData(InternVl, "tall", "--llm-stage 113@1", "--llm-stage 113", "1 to 112")]
     // stages in the language model: of 4, 3, 4 and 3 layers
     [InlineData(Next, "tall", "--llm-stage 8@3", "layer 3", "0 to 2")]
     [InlineData(Siglip, "cat", "--llm-stage 8@2", "layer 2", "0 to 1")]
@@ -72,6 +72,25 @@ public sealed class FamilyBadInputTests : IDisposable
     [InlineData(InternVl, "tall", "InternVL2")]
     public void Several_pictures_for_a_family_that_takes_one(string model, string picture, string family) =>
         Refusal.AssertRefused([.. Generate(model, picture), "--image", Picture(model, picture)], family, "one picture", "2 were given");
+
+    [Fact]
+    public void A_stage_in_the_language_model_without_text_behind_the_picture() =>
+        Refusal.AssertRefused([.. Generate(Siglip, "cat", "What is it? <image>"), "--raw-prompt", "--llm-stage", "8@1"], "ends with a picture");
+
+    [Fact]
+    public void A_prompt_format_that_is_not_known()
+    {
+        var copy = Copy(Next);
+        foreach (var file in Directory.EnumerateFiles(copy, "*.json"))
+            File.WriteAllText(file, File.ReadAllText(file).Replace("\"<unk>\"", "\"<|start_header_id|>\"", StringComparison.Ordinal));
+        Refusal.AssertRefused(Generate(Next, "tall", folder: copy), "Llama 3", "--raw-prompt");
+    }
+
+    [Fact]
+    public void A_number_of_tiles_for_a_model_that_makes_none() =>
+        Refusal.AssertRefused(
+            [.. Generate(InternVl, "tall", folder: Edited(InternVl, "config.json", "\"dynamic_image_size\": true", "\"dynamic_image_size\": false")), "--max-tiles", "4"],
+            "dynamic_image_size");
 
     [Fact]
     public void A_ratio_of_pictures_of_different_size() =>

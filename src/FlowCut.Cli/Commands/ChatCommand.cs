@@ -35,25 +35,22 @@ internal sealed class ChatCommand
         var progress = new ProgressDisplay(quiet: false);
         using var model = _model.Load(parsed, progress);
         if (pictures.Length > model.MaxPictures) throw new InputException($"{model.Description.Family} takes one picture, {pictures.Length} were given");
-        var options = _sampling.Apply(parsed, new GenerationOptions
-        {
-            Pruning = _pruning.Strategy(parsed, model, pictures, prepare),
-            Pictures = prepare,
-        });
-        var dialogue = new Dialogue(model, pictures, options, progress);
+        var choice = _pruning.Choice(parsed, model, pictures, prepare);
+        var options = _sampling.Apply(parsed, new GenerationOptions { Pruning = choice.Strategy(), Pictures = prepare });
+        var dialogue = new Dialogue(model, pictures, options, choice, progress);
         if (!Console.IsInputRedirected)
             await Console.Error.WriteLineAsync("Ask about the picture. /image FILE, /keep N|all, /method NAME, /stats, /clear, /exit; Ctrl-C stops an answer.");
         return await dialogue.Run();
     }
 
     /// <summary>The turns so far, the picture, and the commands that change them.</summary>
-    private sealed class Dialogue(VisionLanguageModel model, IReadOnlyList<RgbImage> pictures, GenerationOptions options, ProgressDisplay progress)
+    private sealed class Dialogue(VisionLanguageModel model, IReadOnlyList<RgbImage> pictures, GenerationOptions options, PruningChoice choice, ProgressDisplay progress)
     {
         private readonly List<ChatTurn> _turns = [];
         private GenerationOptions _options = options;
         private IReadOnlyList<RgbImage> _pictures = pictures;
         private AnswerReport? _last;
-        private string _method = options.Pruning?.Name ?? "flowcut";
+        private PruningChoice _choice = choice;
         private CancellationTokenSource? _answering;
 
         public async Task<int> Run()
@@ -116,10 +113,10 @@ internal sealed class ChatCommand
                     _options = _options with { Pruning = null };
                     break;
                 case "/keep" when int.TryParse(argument, NumberStyles.None, CultureInfo.InvariantCulture, out var keep):
-                    Prune(_method, keep);
+                    Prune(_choice with { Keep = keep });
                     break;
                 case "/method" when argument.Length > 0:
-                    Prune(PruningMethod.Find(argument).Name, _options.Pruning?.Keep ?? Most());
+                    Prune(Change(PruningMethod.Find(argument)));
                     break;
                 case "/stats":
                     Console.Error.WriteLine(_last?.ToLine() ?? "no answer yet");
@@ -132,12 +129,20 @@ internal sealed class ChatCommand
             }
         }
 
-        private void Prune(string method, int keep)
+        /// <summary>Options are the method's own.</summary>
+        private PruningChoice Change(PruningMethod method) => _choice with
+        {
+            Method = method,
+            Keep = _choice.Keep ?? Most(),
+            Settings = method == _choice.Method ? _choice.Settings : new Dictionary<string, string>(),
+        };
+
+        private void Prune(PruningChoice choice)
         {
             var most = Most();
-            if (keep < 1 || keep > most) throw new InputException($"a picture has {most} visual tokens, so the budget is 1 to {most}");
-            _method = method;
-            _options = _options with { Pruning = PruningMethod.Find(method).Create(keep, new Dictionary<string, string>()) };
+            if (choice.Keep < 1 || choice.Keep > most) throw new InputException($"a picture has {most} visual tokens, so the budget is 1 to {most}");
+            _options = _options with { Pruning = choice.Strategy() };
+            _choice = choice;
         }
 
         /// <summary>The greatest budget that all pictures allow.</summary>

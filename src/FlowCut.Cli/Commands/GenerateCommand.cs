@@ -55,7 +55,7 @@ internal sealed class GenerateCommand
         var trace = tracePath is null ? null : new Trace();
         var options = _sampling.Apply(parsed, new GenerationOptions
         {
-            Pruning = _pruning.Strategy(parsed, model, pictures, prepare),
+            Pruning = _pruning.Choice(parsed, model, pictures, prepare).Strategy(),
             Pictures = prepare,
             RawPrompt = parsed.GetValue(_raw),
             Trace = trace,

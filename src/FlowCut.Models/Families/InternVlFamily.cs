@@ -29,7 +29,7 @@ internal sealed class InternVlFamily : ModelFamily
         _isOriginal = isOriginal;
         var text = config.Section(isOriginal ? "llm_config" : "text_config");
         var language = LanguageConfig.Read(text, config);
-        var vision = VisionConfigs.InternVit(config.Section("vision_config"));
+        var vision = VisionConfigs.InternVit(config.Section("vision_config"), isOriginal);
         if (isOriginal && config.Has("ps_version")) config.Expect("ps_version", "v2");
         if (config.Has("downsample_ratio") && config.Double("downsample_ratio") != 0.5) throw config.Error("'downsample_ratio' is not 0.5, which alone is supported");
         _tiling = isOriginal ? DynamicTiling.Read(config) : TilingOfProcessor(vision.ImageSize);

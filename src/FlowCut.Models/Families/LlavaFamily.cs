@@ -92,12 +92,17 @@ internal class LlavaFamily : ModelFamily
         static EncodedPicture Picture(Backends.Tensor tokens, PruningRecord record) => new(tokens, [record], record.Kept, record.Patches);
     }
 
-    public override string ApplyTemplate(IReadOnlyList<ChatTurn> turns, string? system, int pictures) => Description.Language.Architecture switch
+    /// <summary>The format that the tokenizer has tokens for; without any the authors' (Mistral under LLaVA-NeXT, else Vicuna).</summary>
+    /// <exception cref="InputException">It is one that is not known here.</exception>
+    public override string ApplyTemplate(IReadOnlyList<ChatTurn> turns, string? system, int pictures)
     {
-        "mistral" => MistralTemplate.Apply(turns, system, pictures),
-        "qwen2" => new ChatMlTemplate { PictureEnd = "\n" }.Apply(turns, system, pictures),
-        _ => VicunaTemplate.Apply(turns, system, pictures),
-    };
+        if (Tokenizer.IdOf("<|start_header_id|>") is not null)
+            throw new InputException("the prompt format of Llama 3 is not supported; give the whole prompt as it is (--raw-prompt)");
+        if (Tokenizer.IdOf("<|im_start|>") is not null) return new ChatMlTemplate { PictureEnd = "\n" }.Apply(turns, system, pictures);
+        return Description.Language.Architecture == "mistral" && Description.ModelType != "llava"
+            ? MistralTemplate.Apply(turns, system, pictures)
+            : VicunaTemplate.Apply(turns, system, pictures);
+    }
 
     /// <summary>Each side of a picture is tokenized by itself, as the authors' code does.</summary>
     public override PromptTokens Tokenize(string prompt)

@@ -14,7 +14,7 @@ internal sealed class LlavaNextFamily : LlavaFamily
     public LlavaNextFamily(string folder, JsonSection config, LlavaLayout layout)
         : base(folder, config, layout)
     {
-        config.Expect("mm_patch_merge_type", "spatial_unpad", required: false);
+        config.Expect("mm_patch_merge_type", "spatial_unpad", required: layout.Name == "original");
         if (!config.Bool("use_image_newline_parameter", true)) throw config.Error("'use_image_newline_parameter' is false, which is not supported");
         _tiles = new(OpenTiles);
         var pinpoints = config.Pairs("image_grid_pinpoints");

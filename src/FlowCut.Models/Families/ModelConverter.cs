@@ -127,7 +127,7 @@ public static class ModelConverter
     private static void WriteLanguage(Utf8JsonWriter json, Language.LanguageConfig l, int vocabulary)
     {
         json.WriteStartObject("text_config");
-        json.WriteString("model_type", "llama");
+        json.WriteString("model_type", l.Architecture);
         json.WriteString("hidden_act", "silu");
         json.WriteNumber("hidden_size", l.HiddenSize);
         json.WriteNumber("intermediate_size", l.IntermediateSize);

@@ -49,10 +49,12 @@ internal static class VisionConfigs
     }
 
     /// <summary>InternViT's: the authors' configuration, or transformers', whose sizes may be pairs.</summary>
-    public static VisionConfig InternVit(JsonSection section)
+    /// <param name="section">Of the encoder.</param>
+    /// <param name="isOriginal">The authors' file, whose absent keys mean what their class has.</param>
+    public static VisionConfig InternVit(JsonSection section, bool isOriginal)
     {
         section.Expect("hidden_act", "gelu", required: false);
-        var norm = section.Has("norm_type") ? section.String("norm_type") : "layer_norm";
+        var norm = section.Has("norm_type") ? section.String("norm_type") : isOriginal ? "rms_norm" : "layer_norm";
         if (norm is not ("layer_norm" or "rms_norm")) throw section.Error($"'norm_type' is '{norm}'; layer_norm and rms_norm are supported");
         return Check(section, new VisionConfig
         {
@@ -68,7 +70,7 @@ internal static class VisionConfigs
             HasClass = true,
             PatchBias = true,
             QueryKeyValueBias = section.Bool("qkv_bias", section.Bool("attention_bias", false)),
-            QueryKeyNorm = section.Bool("qk_normalization", section.Bool("use_qk_norm", false)),
+            QueryKeyNorm = section.Bool("qk_normalization", section.Bool("use_qk_norm", isOriginal)),
             RmsNorm = norm == "rms_norm",
             LayerScale = true,
             GroupSize = 4,

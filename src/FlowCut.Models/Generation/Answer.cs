@@ -147,7 +147,7 @@ public sealed class Answer : IAsyncEnumerable<AnswerPiece>
             cancellation.ThrowIfCancellationRequested();
             if (_tokens.Count > 0)
             {
-                if (_tokens.Count == _options.MaxTokens || session.Length == _model.Description.Language.ContextLength)
+                if (_tokens.Count == _options.MaxTokens || !session.HasRoom)
                 {
                     Finish = FinishReason.Length;
                     return null;

@@ -44,6 +44,9 @@ public sealed class DecodingSession : IDisposable
     /// <summary>Tokens read so far, visual tokens that enter the language model included.</summary>
     public int Length => _cache.Length;
 
+    /// <summary>Whether there is room for one more token.</summary>
+    public bool HasRoom => _cache.Length < _cache.Capacity;
+
     /// <summary>Bytes of keys and values that are allocated.</summary>
     public long CacheBytes => _cache.Bytes;
 
@@ -80,7 +83,7 @@ public sealed class DecodingSession : IDisposable
         _decoder.ThrowIfDisposed();
         ArgumentOutOfRangeException.ThrowIfNegative(token);
         ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(token, _decoder.Config.VocabularySize);
-        if (_cache.Length == _cache.Capacity) throw new InvalidOperationException($"The session has room for {_cache.Capacity} tokens and holds as many.");
+        if (!HasRoom) throw new InvalidOperationException($"The session has room for {_cache.Capacity} tokens and holds as many.");
         for (var i = 0; i < _steps.Length; i++)
             _steps[i].Step.MoveTo(token, IsRenumbered ? _position - _dropped[i] : _position, _cache.LengthOf(_steps[i].FirstLayer));
         _decoding.Run(cancellation);

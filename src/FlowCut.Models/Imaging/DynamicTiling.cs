@@ -7,15 +7,15 @@ namespace FlowCut.Models.Imaging;
 /// <param name="MinTiles">At least 1.</param>
 /// <param name="MaxTiles">At least <paramref name="MinTiles"/>; without the thumbnail.</param>
 /// <param name="Thumbnail">The whole picture follows where there is more than one tile.</param>
-internal sealed record DynamicTiling(int ImageSize, int MinTiles, int MaxTiles, bool Thumbnail)
+/// <param name="IsDynamic">False: a picture is one tile.</param>
+internal sealed record DynamicTiling(int ImageSize, int MinTiles, int MaxTiles, bool Thumbnail, bool IsDynamic = true)
 {
     /// <summary>From a model's config.json; the defaults are those of the authors' configuration class.</summary>
     /// <exception cref="ModelFormatException">A key is of the wrong kind or out of range.</exception>
     public static DynamicTiling Read(JsonSection config)
     {
         var size = config.Has("force_image_size") ? config.Int("force_image_size") : config.Section("vision_config").Int("image_size");
-        // without dynamic tiling a picture is one tile
-        if (!config.Bool("dynamic_image_size", false)) return new DynamicTiling(size, 1, 1, false);
+        if (!config.Bool("dynamic_image_size", false)) return new DynamicTiling(size, 1, 1, false, IsDynamic: false);
         var (min, max) = (config.Int("min_dynamic_patch", 1, 1), config.Int("max_dynamic_patch", 1, 6));
         if (max < min) throw config.Error($"'max_dynamic_patch' is {max}, below the 'min_dynamic_patch' of {min}");
         if (max > Most(size)) throw config.Error($"'max_dynamic_patch' is {max}, but more than {Most(size)} tiles of {size} pixels are over the limit of {RgbImage.MaxPixels / 1_000_000} megapixels");
@@ -23,10 +23,14 @@ internal sealed record DynamicTiling(int ImageSize, int MinTiles, int MaxTiles, 
     }
 
     /// <summary>The same with another limit.</summary>
-    /// <exception cref="InputException">The limit is below <see cref="MinTiles"/> or its tiles would pass the pixel limit.</exception>
-    public DynamicTiling WithMaxTiles(int maxTiles) => maxTiles >= MinTiles && maxTiles <= Most(ImageSize)
-        ? this with { MaxTiles = maxTiles }
-        : throw new InputException($"a picture cannot have at most {maxTiles} tiles: the model allows limits from {MinTiles} to {Most(ImageSize)}");
+    /// <exception cref="InputException">The model does not tile, the limit is below <see cref="MinTiles"/> or its tiles would pass the pixel limit.</exception>
+    public DynamicTiling WithMaxTiles(int maxTiles)
+    {
+        if (!IsDynamic) throw new InputException("this model takes a picture as one tile (dynamic_image_size is false), so there is no number of tiles to limit");
+        return maxTiles >= MinTiles && maxTiles <= Most(ImageSize)
+            ? this with { MaxTiles = maxTiles }
+            : throw new InputException($"a picture cannot have at most {maxTiles} tiles: the model allows limits from {MinTiles} to {Most(ImageSize)}");
+    }
 
     /// <summary>The grid for a picture of this size. Of grids that are equally close in aspect the last wins that the picture fills at least by half.</summary>
     public (int Columns, int Rows) Choose(int width, int height)

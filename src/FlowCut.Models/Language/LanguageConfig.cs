@@ -142,13 +142,13 @@ public sealed record LanguageConfig
     private static (int, int, int)? Sections(JsonSection section, JsonSection rotation, string architecture)
     {
         var scaling = section.Has("rope_scaling") ? section.Section("rope_scaling") : rotation;
-        if (scaling.Has("mrope_section"))
+        var kind = scaling.Has("rope_type") ? scaling.String("rope_type") : scaling.Has("type") ? scaling.String("type") : "default";
+        if (scaling.Has("mrope_section") && kind is ("mrope" or "default"))
         {
             var pairs = scaling.Ints("mrope_section");
             return pairs.Length == 3 && pairs.All(p => p > 0) ? (pairs[0], pairs[1], pairs[2]) : throw section.Error("'mrope_section' must be three numbers above 0");
         }
 
-        var kind = scaling.Has("rope_type") ? scaling.String("rope_type") : scaling.Has("type") ? scaling.String("type") : "default";
         // dynamic NTK changes nothing within max_position_embeddings, which the context ends at
         if (kind is not ("default" or "dynamic"))
             throw section.Error($"the rotation is scaled ('{kind}'), which is not supported for {architecture} decoders");

@@ -56,10 +56,9 @@ internal readonly record struct FlowCutPlan(int Target, int Group, Criteria Crit
         if (scoring == GlobalTokenScoring.Full) return options.Criteria;
         if (stage.HasClass)
             throw new InputException("global=attention-density is for encoders without a CLS token, which this one has");
-        var criteria = options.Criteria & (Criteria.Attention | Criteria.Density);
-        return criteria != Criteria.None
-            ? criteria
-            : throw new InputException("criteria=semantic is not possible with global=attention-density; give global=full");
+        if (options.Criteria != Criteria.All && options.Criteria.HasFlag(Criteria.Semantic))
+            throw new InputException("the semantic criterion is not possible with global=attention-density, which has attention and density; give global=full");
+        return options.Criteria & (Criteria.Attention | Criteria.Density);
     }
 
     private static int EventsOf(FlowCutOptions options, EncoderStage stage, int target, int group)

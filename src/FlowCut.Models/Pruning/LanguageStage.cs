@@ -8,8 +8,12 @@ namespace FlowCut.Models.Pruning;
 /// </summary>
 /// <param name="Keep">Visual tokens of a picture, at least 1; a picture with no more keeps all.</param>
 /// <param name="Layer">A decoder layer but the last.</param>
+/// <exception cref="InputException">Fewer than 1 token is to be kept.</exception>
 public sealed record LanguageStage(int Keep, int Layer)
 {
+    /// <summary>Visual tokens of a picture, at least 1.</summary>
+    public int Keep { get; } = Keep >= 1 ? Keep : throw new InputException($"a stage in the language model keeps at least 1 visual token, not {Keep}");
+
     /// <summary>As on the command line: N@LAYER.</summary>
     /// <exception cref="InputException">Something else.</exception>
     public static LanguageStage Parse(string text)
@@ -24,12 +28,14 @@ public sealed record LanguageStage(int Keep, int Layer)
                 : throw new InputException($"a stage in the language model is N@LAYER, N visual tokens (1 or more) after a layer, or off; not '{text}'");
     }
 
-    /// <exception cref="InputException">There is no such layer, it is the last, or a picture has more visual tokens than the backend scores.</exception>
+    /// <exception cref="InputException">There is no such layer, it is the last, no text follows the pictures, or one has more visual tokens than the backend scores.</exception>
     internal IDecoderPruning? Begin(DecoderStage stage)
     {
         if (Layer < 0 || Layer > stage.Layers - 2)
             throw new InputException($"the language model cannot prune after layer {Layer}: it has {stage.Layers} layers, after the last of which nothing follows (0 to {stage.Layers - 2} are possible)");
         if (!stage.Pictures.Any(p => p.Count > Keep)) return null;
+        if (stage.Pictures.Any(p => p.Start + p.Count == stage.Rows))
+            throw new InputException("the language model cannot prune a prompt that ends with a picture: the last token of the text judges what stays");
         stage.Backend.CheckScores(stage.Pictures.Max(p => p.Count));
         return new LanguageStageRun(this, stage);
     }
@@ -45,7 +51,8 @@ public sealed class LanguageStageStrategy(IPruningStrategy? inner, LanguageStage
 
     public string Name => _inner?.Name ?? "llm-stage";
 
-    public int Keep => Math.Min(_inner?.Keep ?? int.MaxValue, _stage?.Keep ?? int.MaxValue);
+    /// <summary>The other strategy's budget; the stage's where there is none.</summary>
+    public int Keep => _inner?.Keep ?? _stage?.Keep ?? int.MaxValue;
 
     public bool PrunesEncoder => _inner is { PrunesEncoder: true };
 

@@ -63,7 +63,7 @@ internal sealed class FlowCutMethod : PruningMethod
 
     public override IReadOnlyList<PruningMethodOption> Options { get; } =
     [
-        new("mode", "released or paper; sets the defaults of semantic and the attention softmax", "released"),
+        new("mode", "released or paper; sets the defaults of semantic, global and the attention softmax", "released"),
         new("criteria", "one or more of attention, semantic, density, joined by +", "attention+semantic+density"),
         new("semantic", "value-softmax, scaled-value-softmax or cosine", "value-softmax"),
         new("ema", "the weight of the new score, in (0, 1]", "0.5"),

@@ -160,9 +160,10 @@ internal sealed class VisionEncoder : IDisposable
         {
             // recorded work goes on using the memory that it was recorded with
             _recorded.Clear();
+            var (rows, pictures) = (Math.Max(sequences.Rows, _workspace?.Rows ?? 0), Math.Max(sequences.Count, _workspace?.Pictures ?? 0));
             _workspace?.Dispose();
             _workspace = null;
-            _workspace = new VisionWorkspace(_backend, Config, sequences.Rows, sequences.Count);
+            _workspace = new VisionWorkspace(_backend, Config, rows, pictures);
         }
 
         return sequences;

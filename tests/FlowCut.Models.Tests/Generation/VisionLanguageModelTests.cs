@@ -1,3 +1,4 @@
+using System.Text.Json.Nodes;
 using FlowCut.Models.Backends.Cpu;
 using FlowCut.Models.Families;
 using FlowCut.Models.Generation;
@@ -198,6 +199,37 @@ public class VisionLanguageModelTests
         Assert.Equal(FinishReason.Length, answer.Finish);
         // the last token is the answer's, but is not read any more
         Assert.Equal(context + 1, answer.PromptLength + answer.Tokens.Count);
+    }
+
+    /// <summary>Positions may not pass the context either: with the original ones the gaps count.</summary>
+    [Fact]
+    public async Task Positions_end_where_the_context_does()
+    {
+        using var folder = new CheckpointFiles();
+        foreach (var file in Directory.GetFiles(Require("llava-1.5-tiny"))) File.Copy(file, folder.Path(Path.GetFileName(file)));
+        var config = JsonNode.Parse(File.ReadAllText(folder.Path("config.json")))!;
+        const int Context = 110;
+        config["text_config"]!["max_position_embeddings"] = Context;
+        File.WriteAllText(folder.Path("config.json"), config.ToJsonString());
+        using var model = VisionLanguageModel.Load(folder.Folder);
+        var unpruned = model.Tokenize([new ChatTurn("Hello")], 1, s_eight).Ids.Length - 1 + 64;
+        Assert.InRange(unpruned, Context - 20, Context);
+        var compact = Ask("Hello", PositionPolicy.Compact);
+        await ReadAll(compact);
+        Assert.Equal(20, compact.Tokens.Count);
+        var original = Ask("Hello", PositionPolicy.Original);
+        await ReadAll(original);
+        Assert.Equal(Context - unpruned + 1, original.Tokens.Count);
+        await ReadAll(Ask("Hello, who are you, and what do you see in there?", PositionPolicy.Compact));
+        var e = await Assert.ThrowsAsync<InputException>(() => ReadAll(Ask("Hello, who are you, and what do you see in there?", PositionPolicy.Original)));
+        Assert.Contains($"context is {Context}", e.Message, StringComparison.Ordinal);
+
+        Answer Ask(string question, PositionPolicy positions) => model.GenerateAsync(question, Picture(), new GenerationOptions
+        {
+            MaxTokens = 20,
+            IgnoreEndTokens = true,
+            Pruning = new FlowCutStrategy(FlowCutOptions.Released(8) with { Positions = positions }),
+        });
     }
 
     private static VisionLanguageModel Open() => VisionLanguageModel.Load(Require("llava-1.5-tiny"));

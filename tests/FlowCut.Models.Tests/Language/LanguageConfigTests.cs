@@ -45,6 +45,7 @@ public sealed class LanguageConfigTests : IDisposable
     {
         Refused("linear", json => json["rope_scaling"] = new JsonObject { ["type"] = "linear", ["factor"] = 2 });
         Refused("llama3", json => json["rope_parameters"] = new JsonObject { ["rope_theta"] = 500000, ["rope_type"] = "llama3" });
+        Refused("yarn", json => json["rope_scaling"] = new JsonObject { ["type"] = "yarn", ["factor"] = 4, ["mrope_section"] = new JsonArray(4, 6, 6) });
         Refused("attention", json => json["attention_bias"] = true);
         Refused("hidden_act", json => json["hidden_act"] = "gelu");
         Refused("num_hidden_layers", json => json.Remove("num_hidden_layers"));

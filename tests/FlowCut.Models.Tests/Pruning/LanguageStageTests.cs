@@ -74,6 +74,19 @@ public class LanguageStageTests
         Assert.True(off.CacheBytes > usual.CacheBytes);
     }
 
+    /// <summary>A picture may be asked about twice: what is written down is the last prompt's.</summary>
+    [Fact]
+    public void Of_a_picture_that_is_read_again_the_last_reading_is_recorded()
+    {
+        using var run = new StageRun("llava-1.5-tiny", Chelsea, null, new LanguageStage(Keep, Layer), null);
+        var prompt = run.Model.Tokenize([new ChatTurn("Why?")], 1, new());
+        run.Model.Prefill(prompt, [run.Picture], 4, new LanguageStageStrategy(null, new LanguageStage(5, 0)), cancellation: TestContext.Current.CancellationToken).Dispose();
+        var record = Assert.Single(run.Picture.Language);
+        Assert.Equal((0, 5), (record.Layer, record.Kept.Length));
+        run.Model.Prefill(prompt, [run.Picture], 4, cancellation: TestContext.Current.CancellationToken).Dispose();
+        Assert.Empty(run.Picture.Language);
+    }
+
     private const string Chelsea = "pictures/chelsea.png";
 
     private sealed class StageRun : IDisposable
