@@ -49,7 +49,7 @@ public sealed class DynamicTilingTests : IDisposable
     {
         Assert.Equal(new DynamicTiling(448, 1, 12, true), Read("""{"force_image_size": 448, "dynamic_image_size": true, "max_dynamic_patch": 12, "min_dynamic_patch": 1, "use_thumbnail": true}"""));
         Assert.Equal(new DynamicTiling(28, 1, 6, false), Read("""{"vision_config": {"image_size": 28}, "dynamic_image_size": true}"""));
-        Assert.Equal(new DynamicTiling(28, 1, 1, false), Read("""{"force_image_size": 28, "max_dynamic_patch": 12, "use_thumbnail": true}"""));
+        Assert.Equal(new DynamicTiling(28, 1, 1, false, IsDynamic: false), Read("""{"force_image_size": 28, "max_dynamic_patch": 12, "use_thumbnail": true}"""));
     }
 
     [Theory]
