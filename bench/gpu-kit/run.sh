@@ -40,6 +40,8 @@ step doctor 30 bin/flowcut doctor
 if wants tests; then
   step tests 240 bin/flowcut-device test --device "$device"
   step goldens 240 bin/flowcut-device goldens --device "$device" --folder goldens
+  # the families' golden answers are not in the archive: a folder of them beside it is compared
+  if [ -d families ]; then step families 240 bin/flowcut-device families --device "$device" --folder families; fi
 fi
 # rows of an earlier run must not pass for this one's
 if wants bench; then rm -f results/rows.json; fi

@@ -1,8 +1,5 @@
-using System.Runtime.InteropServices;
-using System.Text.Json;
 using FlowCut.Cli.Tests.Infrastructure;
 using FlowCut.Models.Cases;
-using FlowCut.Models.Checkpoints;
 using FlowCut.Testing;
 
 namespace FlowCut.Cli.Tests;
@@ -70,24 +67,15 @@ internal static class FamilyCase
 {
     public static void Check(string folder, string name, params string[] more)
     {
-        var json = Goldens.Require($"{folder}/{name}.json");
-        using var facts = JsonDocument.Parse(File.ReadAllBytes(json));
-        using var golden = Checkpoint.Open(Goldens.Require($"{folder}/{name}.safetensors"));
-        using var output = new TemporaryFolder();
-        var arguments = facts.RootElement.GetProperty("cli").EnumerateArray().Select(a => a.GetString()!);
+        var path = Path.GetDirectoryName(Goldens.Require($"{folder}/{name}.json"))!;
+        var (differences, compared) = FamilyAnswer.Compare(folder, path, name, Run, more);
+        Assert.True(differences.Count == 0, string.Join('\n', differences.Take(20)));
+        Assert.NotEqual(0, compared);
+    }
 
-        // paths are relative to the case's folder
-        var result = FlowcutCommand.Run([.. arguments, "--trace", output["trace.safetensors"], "--json", .. more], Path.GetDirectoryName(json));
-
-        Assert.True(result.ExitStatus == 0, result.Error);
-        using var answer = JsonDocument.Parse(result.Output);
-        using var trace = Checkpoint.Open(output["trace.safetensors"]);
-        var tensors = trace.Names.ToDictionary(n => n, n => new TensorData(trace.Get(n).Type, trace.Get(n).Shape, trace.Get(n).Bytes.ToArray()));
-        TensorComparison.AssertMatches(golden, tensors, n => FamilyGoldens.IsOutsideTrace(n) ? null : n, FamilyGoldens.Tolerance(folder));
-        var ids = MemoryMarshal.Cast<byte, long>(golden.Get("generated.ids").Bytes).ToArray();
-        Assert.Equal(ids, answer.RootElement.GetProperty("ids").EnumerateArray().Select(id => id.GetInt64()));
-        // bytes that are no character are shown by another number of marks in slow tokenizers
-        if (facts.RootElement.GetProperty("generated_text").GetString() is { } text && !text.Contains('\uFFFD', StringComparison.Ordinal))
-            Assert.Equal(text.Trim(), answer.RootElement.GetProperty("text").GetString()!.Trim());
+    private static (int ExitStatus, string Output, string Error) Run(string[] arguments, string folder)
+    {
+        var result = FlowcutCommand.Run(arguments, folder);
+        return (result.ExitStatus, result.Output, result.Error);
     }
 }
