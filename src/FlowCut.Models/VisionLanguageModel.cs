@@ -97,6 +97,7 @@ public sealed class VisionLanguageModel : IDisposable
         ArgumentNullException.ThrowIfNull(pictures);
         options ??= new GenerationOptions();
         options.Validate();
+        if (options.Pruning is { } pruning && turns.Count > 0) options = options with { Pruning = pruning.About(turns[^1].User) };
         return new Answer(this, Tokenize(turns, pictures.Count, options), pictures, options);
     }
 
@@ -205,10 +206,11 @@ public sealed class VisionLanguageModel : IDisposable
             Heads = language.Heads,
             KeyValueHeads = language.KeyValueHeads,
             HeadSize = language.HeadSize,
+            RopeTheta = language.RotarySections is null ? language.RopeTheta : null,
             Form = Description.Form,
             Rows = length,
             Pictures = DecodingSession.VisualRows(prompt, pictures),
-            RecordScores = trace is not null,
+            Trace = trace?.Scope("language."),
         });
         var session = new DecodingSession(Backend, _parts.Decoder, length, more, stage?.Events ?? []);
         try

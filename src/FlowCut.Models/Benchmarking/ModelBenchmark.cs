@@ -213,7 +213,7 @@ public sealed class ModelBenchmark : IDisposable
         else
         {
             var records = crops.Select(crop => _encoder.CreateRecord(crop.Grid.Columns * crop.Grid.Rows)).ToArray();
-            _encoder.Encode(crops, strategy, records, null, cancellation);
+            _encoder.Encode(crops, strategy, null, records, null, cancellation);
         }
 
         _backend.Wait();

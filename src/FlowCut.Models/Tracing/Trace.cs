@@ -51,6 +51,16 @@ public sealed class Trace
         Add(name, values, values.Length);
     }
 
+    /// <summary>Positions on one axis as a vector, on three as a matrix.</summary>
+    internal void AddPositions(string name, Backend backend, IndexView positions, int axes)
+    {
+        var all = new int[positions.Start + positions.Length];
+        backend.Download(positions.Buffer, all);
+        var values = Array.ConvertAll(all[positions.Start..], position => (long)position);
+        if (axes == 1) Add(name, values, values.Length);
+        else Add(name, values, axes, values.Length / axes);
+    }
+
     internal void AddRecord(string prefix, PruningRecord record)
     {
         foreach (var layer in record.Layers)
@@ -114,7 +124,8 @@ public sealed class Trace
             {
                 var kept = picture.Language.Find(r => r.Layer == layer)?.Kept ?? [.. Enumerable.Range(0, picture.Tokens.Rows)];
                 entered.AddRange(kept.Select(i => i + tokens));
-                numbers.AddRange(kept.Select(i => picture.Numbers[i] + unpruned));
+                // merged tokens are counted on behind those of the picture
+                numbers.AddRange(kept.Select(i => (i < picture.Numbers.Count ? picture.Numbers[i] : picture.Unpruned + i - picture.Numbers.Count) + unpruned));
                 tokens += picture.Tokens.Rows;
                 unpruned += picture.Unpruned;
             }
@@ -124,6 +135,9 @@ public sealed class Trace
             if (model.Form == PictureForm.Native) Add(name + "keep_groups", [.. numbers]);
         }
     }
+
+    /// <summary>Names with something in front.</summary>
+    internal TraceScope Scope(string prefix) => new(this, prefix);
 
     private void AddScores(string name, float[]? values)
     {
