@@ -48,11 +48,11 @@ internal sealed class ReducedCrops(ModelParts parts, ITokenReduction reduction, 
         var reduced = Array.ConvertAll(Enumerable.Range(0, sequences.Count).ToArray(), crop => Reduce(crop, Features(crop).JoinRows(Group), records[crop]));
         var width = hidden.Columns * Group;
         var features = Allocate(reduced.Sum(r => r.Numbers.Length), width, Precision.Single, owned);
-        var parts = Split(features, reduced);
-        for (var i = 0; i < parts.Length; i++) Apply(reduced[i], Features(i).JoinRows(Group), hidden.SliceRows(sequences.Start(i), 1), parts[i]);
-        var patches = Array.ConvertAll(parts, p => p with { Rows = p.Rows * Group, Columns = hidden.Columns, Stride = hidden.Columns });
-        var tokens = Allocate(features.Rows, this.parts.Decoder.Config.HiddenSize, Precision.Activation, owned);
-        this.parts.Connector.Project(patches, tokens);
+        var rows = Split(features, reduced);
+        for (var i = 0; i < rows.Length; i++) Apply(reduced[i], Features(i).JoinRows(Group), hidden.SliceRows(sequences.Start(i), 1), rows[i]);
+        var patches = Array.ConvertAll(rows, p => p with { Rows = p.Rows * Group, Columns = hidden.Columns, Stride = hidden.Columns });
+        var tokens = Allocate(features.Rows, parts.Decoder.Config.HiddenSize, Precision.Activation, owned);
+        parts.Connector.Project(patches, tokens);
         return (patches, Split(tokens, reduced));
     }
 
@@ -110,7 +110,7 @@ internal sealed class ReducedCrops(ModelParts parts, ITokenReduction reduction, 
         }
 
         using var order = _backend.AllocateIndices(rows.Rows);
-        _backend.Upload(reduced.Numbers, order);
+        _backend.Upload(reduced.Numbers.AsSpan(reduced.Numbers.Length - rows.Rows), order);
         _backend.GatherRows(tokens, new IndexView(order, 0, rows.Rows), rows);
     }
 
