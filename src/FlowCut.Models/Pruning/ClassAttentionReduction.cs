@@ -22,7 +22,11 @@ internal abstract class ClassAttentionReduction : TokenReduction
 
     public override void Observe(int layer, in EncoderLayer seen) => _attention[layer] = _means.Of(_means.Export(Stage.Sequences.Rows).LogProbabilities);
 
-    public override void Dispose() => _means.Dispose();
+    public override void Dispose()
+    {
+        _means.Dispose();
+        base.Dispose();
+    }
 
     /// <summary>[patches]: the attention to each patch of a picture, the share of the CLS token itself left out and nothing scaled up for it.</summary>
     /// <exception cref="ComputationException">One is not a number.</exception>

@@ -1,5 +1,3 @@
-using FlowCut.Models.Backends;
-
 namespace FlowCut.Models.Pruning;
 
 /// <summary>Visual tokens by what the last prompt token attends to, averaged over heads: FastV, PyramidDrop, VScan.</summary>

@@ -35,7 +35,8 @@ internal sealed unsafe class CpuMixRows(CpuThreadPool pool, int lanes) : IParall
     private void Row<T>(int row)
         where T : struct, ILanes<T>
     {
-        var (sources, weights) = (_mix!.Sources(row), _mix.Weights(row));
+        var sources = _mix!.Sources(row);
+        var weights = _mix.Weights(row);
         _y.RowSpan(row).Clear();
         for (var i = 0; i < sources.Length; i++) LaneRow.AddScaled<T>(_x.Row(sources[i]), weights[i], _y.Row(row), _y.Columns);
     }

@@ -45,7 +45,8 @@ internal sealed unsafe class CpuPairwise(CpuThreadPool pool, int lanes) : IParal
     {
         for (var i = _blocks.Start(index); i < _blocks.End(index); i++)
         {
-            var (row, result) = (_x.Row(i), _result.RowSpan(i));
+            var row = _x.Row(i);
+            var result = _result.RowSpan(i);
             if (_measure == PairMeasure.SquaredDistance)
             {
                 for (var j = 0; j < result.Length; j++) result[j] = SquaredDistance<T>(row, _y.Row(j), _x.Columns);
