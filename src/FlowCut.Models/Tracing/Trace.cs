@@ -114,10 +114,10 @@ public sealed class Trace
         {
             var name = $"language.layer.{layer}.";
             var scored = pictures.Select(p => p.Language.Find(r => r.Layer == layer)).OfType<DecoderRecord>().ToArray();
-            AddScores(name + "attention", [.. scored.SelectMany(r => r.Attention ?? [])]);
-            AddScores(name + "semantic", [.. scored.SelectMany(r => r.Semantic ?? [])]);
-            AddScores(name + "density", [.. scored.SelectMany(r => r.Density ?? [])]);
-            AddScores(name + "score", [.. scored.SelectMany(r => r.Score ?? [])]);
+            AddScores(name + "attention", Joined(r => r.Attention));
+            AddScores(name + "semantic", Joined(r => r.Semantic));
+            AddScores(name + "density", Joined(r => r.Density));
+            AddScores(name + "score", Joined(r => r.Score));
             List<int> entered = [], numbers = [];
             int tokens = 0, unpruned = 0;
             foreach (var picture in pictures)
@@ -133,6 +133,8 @@ public sealed class Trace
             // where the picture is one grid of patches its tokens are called by their patches
             Add(name + "keep_indices", [.. model.Form == PictureForm.Square ? numbers : entered]);
             if (model.Form == PictureForm.Native) Add(name + "keep_groups", [.. numbers]);
+
+            float[]? Joined(Func<DecoderRecord, float[]?> scores) => scored.All(r => scores(r) is not null) ? [.. scored.SelectMany(r => scores(r)!)] : null;
         }
     }
 

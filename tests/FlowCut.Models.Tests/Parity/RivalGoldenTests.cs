@@ -48,7 +48,7 @@ public class RivalGoldenTests
         var (trace, decodePositions) = Answer(strategy, facts.RootElement, picture, tensors.Shape("generated.ids")[0], method == "sparsevlm-plus");
 
         var (differences, compared) = TensorDifferences.Find(golden, trace.Tensors, TraceName, Tolerance(method));
-        Assert.True(compared > 3);
+        Assert.True(compared >= 3);
         Assert.True(differences.Count == 0, string.Join('\n', differences));
         var gaps = facts.RootElement.GetProperty("top2 margin of greedy steps").EnumerateArray().TakeWhile(gap => gap.GetDouble() >= SafeGap).Count();
         Assert.Equal(tensors.Integers("generated.ids").Take(gaps), GoldenIds(trace).Take(gaps));

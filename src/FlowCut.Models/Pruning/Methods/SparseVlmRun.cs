@@ -94,7 +94,7 @@ internal sealed class SparseVlmRun(DecoderStage stage, IReadOnlyList<DecoderDrop
         if (Stage.Trace is not { } trace) return;
         var name = $"layer.{layer}.";
         trace.Add(name + "recycled_indices", Array.ConvertAll(recycled, token => picture.Numbers[token]));
-        trace.Add(name + "density", Array.ConvertAll(clusters.Densities, d => (float)d));
+        trace.Add(name + "density", clusters.Densities);
         trace.Add(name + "delta", clusters.Deltas);
         trace.Add(name + "cluster_centres", clusters.Centres);
         trace.Add(name + "cluster_assignment", clusters.Assignment);

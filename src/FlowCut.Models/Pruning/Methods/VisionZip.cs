@@ -80,7 +80,8 @@ internal sealed record VisionZip(int Dominant, int Contextual) : IPruningStrateg
                 mix.EndRow();
             }
 
-            features.Trace?.Add("scores", attention);
+            // a sum over heads, as released
+            features.Trace?.Add("scores", Array.ConvertAll(attention, a => a * Stage.Heads));
             features.Trace?.Add("merge_targets", targets);
             features.Trace?.Add("merge_sources", sources);
             features.Trace?.Add("merge_into", into);
