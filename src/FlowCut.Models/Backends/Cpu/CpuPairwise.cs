@@ -87,9 +87,8 @@ internal sealed unsafe class CpuPairwise(CpuThreadPool pool, int lanes) : IParal
             odd = T.MultiplyAdd(b, b, odd);
         }
 
-        double sum = T.Sum(even + odd);
-        sum = 0; i = 0;
-        for (; i < n; i++) sum += ((double)x[i] - y[i]) * ((double)x[i] - y[i]);
-        return (float)sum;
+        var sum = T.Sum(even + odd);
+        for (; i < n; i++) sum += (x[i] - y[i]) * (x[i] - y[i]);
+        return sum;
     }
 }
