@@ -1,5 +1,4 @@
 using FlowCut.Imaging.Skia;
-using FlowCut.Models.Backends;
 using FlowCut.Models.Backends.Cpu;
 using FlowCut.Models.Families;
 using FlowCut.Models.Language;
@@ -83,7 +82,7 @@ public class RivalMethodTests
         using var fewer = tiny.Encode(Create("random", 4), Chelsea)[0];
         Assert.Equal(random.Numbers, again.Numbers);
         Assert.NotEqual(random.Numbers, other.Numbers);
-        Assert.Subset([.. random.Numbers], fewer.Numbers.ToHashSet());
+        Assert.Subset(random.Numbers.ToHashSet(), fewer.Numbers.ToHashSet());
     }
 
     [Theory]
