@@ -44,7 +44,7 @@ public abstract class PruningMethod
     }
 
     /// <summary>All methods, by the order in which they are listed.</summary>
-    public static IReadOnlyList<PruningMethod> All { get; } = 
+    public static IReadOnlyList<PruningMethod> All { get; } =
     [
         new FlowCutMethod(), new FastVMethod(), new SparseVlmMethod(isPlus: false), new SparseVlmMethod(isPlus: true), new PyramidDropMethod(),
         new VisionZipMethod(), new DivPruneMethod(), new VisPrunerMethod(), new HoloVMethod(), new VScanMethod(),

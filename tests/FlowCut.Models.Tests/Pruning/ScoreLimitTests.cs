@@ -45,7 +45,8 @@ public class ScoreLimitTests
     private static EncoderStage Encoder(Backend backend, int patches) => new()
     {
         Backend = backend,
-        LayersRun = 4, Depth = 4,
+        LayersRun = 4,
+        Depth = 4,
         LastPruningLayer = 3,
         Heads = 1,
         HeadSize = 16,
