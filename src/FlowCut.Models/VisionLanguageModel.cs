@@ -149,7 +149,7 @@ public sealed class VisionLanguageModel : IDisposable
                 throw new InputException($"cannot keep {pruning.Keep} of {picture.BudgetTokens} visual tokens{(picture.BudgetTokens == picture.Tokens ? "" : " of a tile")}: the budget is 1 to {picture.BudgetTokens}");
         }
 
-        var kept = pruning?.Keep ?? pictures.Sum(p => p.Tokens);
+        var kept = pruning is { PrunesEncoder: true } ? pruning.Keep : pictures.Sum(p => p.Tokens);
         return Fitting(_needs, Backend, kept, ModelOutOfMemoryException.UsualTokens, () => _family.Encode(_parts, pictures, pruning, trace, cancellation));
     }
 

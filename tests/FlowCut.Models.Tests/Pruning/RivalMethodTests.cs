@@ -238,6 +238,66 @@ public class RivalMethodTests
         Assert.Equal([0], DensityPeaks.Find(new float[,] { { 0 } }, 1, null).Centres);
     }
 
+    /// <summary>
+    /// PyramidDrop before layer l, by the layer's attention of what the layer before put out, is FastV before layer l + 1, which has seen that
+    /// attention: of a prompt that is read in two chunks too, the boundary before, in or behind the picture.
+    /// </summary>
+    [Theory]
+    [InlineData(0, 8)]
+    [InlineData(500, 8)]
+    [InlineData(600, 8)]
+    [InlineData(700, 8)]
+    [InlineData(100, 600)]
+    public void Looking_ahead_sees_what_the_layer_sees(int before, int after)
+    {
+        using var tiny = new Model(Tiny);
+        var prompt = string.Concat(Enumerable.Repeat("1", before)) + "<image>" + string.Concat(Enumerable.Repeat("2", after));
+        foreach (var layer in new[] { 1, 2 })
+        {
+            using var ahead = tiny.Answer(Create("pdrop", null, ("layers", $"{layer}"), ("ratios", "0.25")), Chelsea, prompt).Picture;
+            using var seen = tiny.Answer(Create("fastv", null, ("layer", $"{layer + 1}"), ("count", "16")), Chelsea, prompt).Picture;
+            Assert.Equal((layer - 1, layer), (ahead.Language[0].Layer, seen.Language[0].Layer));
+            Assert.Equal(seen.Language[0].Kept, ahead.Language[0].Kept);
+        }
+    }
+
+    [Fact]
+    public void Raters_may_be_more_than_a_chunk_of_rows()
+    {
+        using var tiny = new Model(Tiny);
+        var prompt = "Look: <image>" + string.Concat(Enumerable.Repeat("all the words that there are, and 7 more; ", 40));
+        var (picture, logits) = tiny.Answer(Create("sparsevlm", null, ("layers", "0,1"), ("counts", "20,6")), Chelsea, prompt);
+        using (picture)
+        {
+            Assert.Equal([20, 6], picture.Language.Select(r => r.Kept.Length));
+            Assert.All(logits, logit => Assert.True(float.IsFinite(logit)));
+        }
+    }
+
+    [Fact]
+    public void Equal_scores_go_by_their_order_and_what_is_no_number_is_refused()
+    {
+        Assert.Equal([1, 3, 0, 2], Ranking.Descending([0, 2, -0f, 2]));
+        Assert.Equal([1, 3], Ranking.Top([0, 2, 1, 2], 2));
+        Assert.Equal([0, 1], Ranking.Top([5, 5, 5], 2));
+        Assert.Empty(Ranking.Top([], 0));
+        Assert.Contains("layer 3", Assert.Throws<ComputationException>(() => Ranking.Check([0, float.NaN], "layer 3")).Message, StringComparison.Ordinal);
+    }
+
+    /// <summary>Counts and layers of published tables in models of other sizes.</summary>
+    [Fact]
+    public void Other_sizes_are_in_proportion()
+    {
+        Assert.Equal([2, 6, 15], PublishedSizes.Layers("x", [2, 6, 15], 32, 2));
+        Assert.Equal([2, 5, 13], PublishedSizes.Layers("x", [2, 6, 15], 28, 2));
+        Assert.Equal([1, 2, 3], PublishedSizes.Layers("x", [2, 6, 15], 5, 2));
+        Assert.Equal(192, PublishedSizes.Nearest([64, 128, 192], row => row, 20, 64));
+        // as far from 128 as from 192: the larger
+        Assert.Equal(192, PublishedSizes.Nearest([64, 128, 192], row => row, 160, 576));
+        Assert.Equal([5, 4, 1, 1], PublishedSizes.Falling([9, 8, 1, 7], 6));
+        Assert.Equal(2, PublishedSizes.Count(5, 2, 1));
+    }
+
     [Theory]
     [InlineData(600, 640, 5, 600)]
     [InlineData(641, 640, 1, 640)]
@@ -249,6 +309,35 @@ public class RivalMethodTests
 
     private static IPruningStrategy Create(string method, int? keep, params (string Name, string Value)[] settings) =>
         PruningMethod.Find(method).Create(keep, settings.ToDictionary(s => s.Name, s => s.Value));
+
+    /// <summary>A strategy is asked for its form for the question.</summary>
+    [Fact]
+    public async Task A_strategy_learns_the_question()
+    {
+        using var cpu = new CpuBackend();
+        using var model = VisionLanguageModel.Load(Goldens.Require(Tiny), new LoadOptions { Backend = cpu, PrepareKernels = false });
+        var asked = new List<string>();
+        var picture = PictureFile.Load(Goldens.Require(Chelsea)).Image;
+        var answer = model.GenerateAsync("Who?", picture, new() { MaxTokens = 1, Pruning = new LanguageStageStrategy(new Curious(asked), new LanguageStage(4, 1)) });
+        await foreach (var _ in answer) { }
+        Assert.Equal(["Who?"], asked);
+        Assert.Equal((9, 4), (answer.EnteredTokens, answer.KeptTokens));
+    }
+
+    private sealed class Curious(List<string> asked) : IPruningStrategy
+    {
+        public string Name => "curious";
+
+        public int Keep => 64;
+
+        public bool PrunesEncoder => true;
+
+        public IPruningStrategy About(string question)
+        {
+            asked.Add(question);
+            return Create("uniform", 9);
+        }
+    }
 
     private sealed class Model : IDisposable
     {
