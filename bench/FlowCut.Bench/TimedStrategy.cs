@@ -50,7 +50,11 @@ internal sealed class TimedStrategy(IPruningStrategy strategy) : IPruningStrateg
     {
         public AttentionExport? Request(int layer) => owner.Timed(() => run.Request(layer));
 
-        public void Observe(int layer) => owner.Timed(() => run.Observe(layer));
+        public void Observe(int layer, in EncoderLayer seen)
+        {
+            var copy = seen;
+            owner.Timed(() => run.Observe(layer, copy));
+        }
 
         public RowSelection? Prune(int layer) => owner.Timed(() => run.Prune(layer));
 

@@ -48,18 +48,24 @@ internal sealed class PruningArguments
         if (parsed.GetValue(_keep) is not null && parsed.GetValue(_ratio) is not null)
             throw new InputException("--keep and --keep-ratio both name the budget; give one");
         var keep = parsed.GetValue(_keep) ?? FromRatio(parsed.GetValue(_ratio), tokens);
+        var chosen = PruningMethod.Find(method ?? "flowcut");
         if (keep is null)
         {
-            if (method is not null) throw new InputException($"--method {method} needs a budget: --keep N or --keep-ratio R");
-            if (settings.Count > 0) throw new InputException("--set gives options of a method, but neither --method nor --keep was given");
+            if (method is not null && !chosen.HasBudget(settings))
+                throw new InputException($"--method {method} needs a budget: --keep N or --keep-ratio R{OrOptions(chosen)}");
+            if (method is null && settings.Count > 0) throw new InputException("--set gives options of a method, but neither --method nor --keep was given");
         }
         else
         {
             CheckBudget("--keep", keep.Value, tokens);
         }
 
-        return new PruningChoice(PruningMethod.Find(method ?? "flowcut"), keep, settings, null);
+        return new PruningChoice(chosen, keep, settings, null);
     }
+
+    /// <summary>What a method takes in place of a budget.</summary>
+    private static string OrOptions(PruningMethod method) =>
+        method.BudgetOptions.Count == 0 ? "" : $", or {string.Join(" and ", method.BudgetOptions.Select(name => $"--set {name}=…"))}";
 
     private static void CheckBudget(string option, int keep, int[] tokens)
     {

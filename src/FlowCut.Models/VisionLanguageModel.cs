@@ -97,6 +97,7 @@ public sealed class VisionLanguageModel : IDisposable
         ArgumentNullException.ThrowIfNull(pictures);
         options ??= new GenerationOptions();
         options.Validate();
+        if (options.Pruning is { } pruning && turns.Count > 0) options = options with { Pruning = pruning.About(turns[^1].User) };
         return new Answer(this, Tokenize(turns, pictures.Count, options), pictures, options);
     }
 
@@ -148,7 +149,7 @@ public sealed class VisionLanguageModel : IDisposable
                 throw new InputException($"cannot keep {pruning.Keep} of {picture.BudgetTokens} visual tokens{(picture.BudgetTokens == picture.Tokens ? "" : " of a tile")}: the budget is 1 to {picture.BudgetTokens}");
         }
 
-        var kept = pruning?.Keep ?? pictures.Sum(p => p.Tokens);
+        var kept = pruning is { PrunesEncoder: true } ? pruning.Keep : pictures.Sum(p => p.Tokens);
         return Fitting(_needs, Backend, kept, ModelOutOfMemoryException.UsualTokens, () => _family.Encode(_parts, pictures, pruning, trace, cancellation));
     }
 
@@ -205,10 +206,11 @@ public sealed class VisionLanguageModel : IDisposable
             Heads = language.Heads,
             KeyValueHeads = language.KeyValueHeads,
             HeadSize = language.HeadSize,
+            RopeTheta = language.RotarySections is null ? language.RopeTheta : null,
             Form = Description.Form,
             Rows = length,
             Pictures = DecodingSession.VisualRows(prompt, pictures),
-            RecordScores = trace is not null,
+            Trace = trace?.Scope("language."),
         });
         var session = new DecodingSession(Backend, _parts.Decoder, length, more, stage?.Events ?? []);
         try

@@ -33,7 +33,22 @@ public class AnalyzeTests
         Assert.All(pictures, p => Assert.Equal("Png", PictureFile.Load(folder[p]).Format));
     }
 
+    [Fact]
+    public void Methods_that_choose_once_or_in_the_language_model_have_a_page_too()
+    {
+        using var folder = new TemporaryFolder();
+        var result = FlowcutCommand.Run(
+            ["analyze", "--model", Sample.Model, "--image", Sample.Picture, "--prompt", "Which?", "--keep", "20", "--method", "uniform,fastv", "--max-tokens", "2", "--device", "cpu", "--out", "out"],
+            folder.FullPath);
+        Assert.True(result.ExitStatus == 0, result.Error);
+        var page = File.ReadAllText(folder["out/index.html"]);
+        Assert.Contains("kept: 20 of 64", page, StringComparison.Ordinal);
+        // one of four layers sees all: (4·20 − 64)/3
+        Assert.Contains("kept: 5 of 64", page, StringComparison.Ordinal);
+    }
+
     [Theory]
+    [InlineData("--method", "fastv", "--prompt")]
     [InlineData("--keep", "0", "1 to 64")]
     [InlineData("--keep", "16,65", "1 to 64")]
     [InlineData("--keep", "a", "1 to 64")]

@@ -57,9 +57,16 @@ internal sealed class AnalysisPage(string pictureName, RgbImage picture, string?
         _html.Append($"<h2>{Text(run.Method)}, {run.Keep} tokens kept{(run.Crop is { } crop ? $", crop {crop}" : "")}</h2>");
         if (run.Answer is not null) _html.Append($"<blockquote>{Text(run.Answer)}</blockquote>");
         _html.Append("<div class=\"row\">");
-        Figure("large", $"{stem}-kept.png", KeptPatchOverlay.Draw(picture, run.Grid, run.Record.Kept, LargeSide), $"kept: {run.Record.Kept.Length} of {run.Record.Patches}");
-        _html.Append("</div><h3>After each pruning event</h3><div class=\"row\">");
+        Figure("large", $"{stem}-kept.png", KeptPatchOverlay.Draw(picture, run.Grid, run.Kept, LargeSide), $"kept: {run.Kept.Length} of {run.Record.Patches}");
         var events = run.Record.Layers.Where(l => l.Kept is not null).ToList();
+        if (events.Count == 0)
+        {
+            // a method that chooses once, or in the language model
+            _html.Append("</div>");
+            return;
+        }
+
+        _html.Append("</div><h3>After each pruning event</h3><div class=\"row\">");
         foreach (var layer in events)
             Figure("small", $"{stem}-layer{layer.Layer:00}-kept.png", KeptPatchOverlay.Draw(picture, run.Grid, layer.Kept!, SmallSide), $"layer {layer.Layer}: {layer.Alive} → {layer.Kept!.Length}");
         _html.Append("</div><h3>What decided</h3>");

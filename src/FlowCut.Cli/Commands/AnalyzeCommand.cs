@@ -61,17 +61,18 @@ internal sealed class AnalyzeCommand
             var answer = model.GenerateAsync([new ChatTurn(prompt)], [picture], options);
             var text = await AnswerPrinter.Print(answer, TextWriter.Null, progress, cancellation);
             cancellation.ThrowIfCancellationRequested();
-            return Runs(strategy, answer.Records, answer.Prepared[0], text);
+            return Runs(strategy, answer.Records, strategy.PrunesEncoder ? null : answer.KeptPatches, answer.Prepared[0], text);
         }
 
         var prepared = model.Prepare(picture, prepare);
         using var encoded = model.Encode([prepared], strategy, new Trace(), cancellation)[0];
-        return Runs(strategy, encoded.Records, prepared, null);
+        return Runs(strategy, encoded.Records, null, prepared, null);
     }
 
-    /// <summary>One for each crop of the picture.</summary>
-    private static IEnumerable<AnalysisRun> Runs(IPruningStrategy strategy, IReadOnlyList<PruningRecord> records, PreprocessedPicture picture, string? answer) =>
-        records.Select((record, crop) => new AnalysisRun(strategy.Name, strategy.Keep, records.Count > 1 ? crop : null, record, picture.Crops[crop].Grid, crop == 0 ? answer : null));
+    /// <summary>One for each crop of the picture. What is kept is what left the encoder, if nothing else is said.</summary>
+    private static IEnumerable<AnalysisRun> Runs(
+        IPruningStrategy strategy, IReadOnlyList<PruningRecord> records, IReadOnlyList<int[]>? kept, PreprocessedPicture picture, string? answer) => records.Select((record, crop) =>
+        new AnalysisRun(strategy.Name, strategy.Keep, records.Count > 1 ? crop : null, record, kept?[crop] ?? record.Kept, picture.Crops[crop].Grid, crop == 0 ? answer : null));
 
     /// <summary>All of them are made before the first is run, so that a wrong one is found at once.</summary>
     private List<IPruningStrategy> Strategies(ParseResult parsed, int tokens)
@@ -83,6 +84,9 @@ internal sealed class AnalyzeCommand
             var method = PruningMethod.Find(name);
             foreach (var keep in budgets) strategies.Add(method.Create(keep, new Dictionary<string, string>()));
         }
+
+        if (parsed.GetValue(_prompt) is null && strategies.Find(s => !s.PrunesEncoder) is { } inLanguage)
+            throw new InputException($"{inLanguage.Name} drops tokens while the language model reads a question; give one (--prompt)");
 
         return strategies;
     }

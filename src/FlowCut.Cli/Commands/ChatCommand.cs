@@ -113,7 +113,7 @@ internal sealed class ChatCommand
                     _options = _options with { Pruning = null };
                     break;
                 case "/keep" when int.TryParse(argument, NumberStyles.None, CultureInfo.InvariantCulture, out var keep):
-                    Prune(_choice with { Keep = keep });
+                    Prune(_choice.WithBudget(keep));
                     break;
                 case "/method" when argument.Length > 0:
                     Prune(Change(PruningMethod.Find(argument)));
@@ -130,12 +130,11 @@ internal sealed class ChatCommand
         }
 
         /// <summary>Options are the method's own.</summary>
-        private PruningChoice Change(PruningMethod method) => _choice with
+        private PruningChoice Change(PruningMethod method)
         {
-            Method = method,
-            Keep = _choice.Keep ?? Most(),
-            Settings = method == _choice.Method ? _choice.Settings : new Dictionary<string, string>(),
-        };
+            if (method != _choice.Method) return _choice with { Method = method, Keep = _choice.Keep ?? Most(), Settings = new Dictionary<string, string>() };
+            return method.HasBudget(_choice.Settings) ? _choice : _choice with { Keep = _choice.Keep ?? Most() };
+        }
 
         private void Prune(PruningChoice choice)
         {

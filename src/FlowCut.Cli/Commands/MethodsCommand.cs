@@ -15,7 +15,8 @@ internal static class MethodsCommand
             {
                 Console.WriteLine($"{method.Name}: {method.Summary}");
                 Console.WriteLine($"  from     {method.Source}");
-                Console.WriteLine("  budget   --keep N or --keep-ratio R");
+                var instead = method.BudgetOptions.Count == 0 ? "" : $", or {string.Join(" and ", method.BudgetOptions)} in its place";
+                Console.WriteLine($"  budget   --keep N or --keep-ratio R{instead}");
                 foreach (var option in method.Options)
                     Console.WriteLine($"  --set {option.Name + "=" + option.Default,-42} {option.Values}");
             }

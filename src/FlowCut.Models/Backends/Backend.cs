@@ -173,6 +173,25 @@ public abstract class Backend : IDisposable
     /// </summary>
     public abstract void SelectTop(Tensor scores, int group, int count, int add, IndexBuffer rows, int start);
 
+    /// <summary>sums[j] += weight · mean over heads of e^logProbabilities[h, j]. logProbabilities [heads, n], sums [1, n], in single precision.</summary>
+    public abstract void AddMeanProbabilities(Tensor logProbabilities, float weight, Tensor sums);
+
+    /// <summary>
+    /// result[i, j] = the measure of row i of x and row j of y. x [m, n], y [k, n], of either precision; result [m, k] in single
+    /// precision, sums fp32. For sets of a few hundred rows: the result is as large as both together.
+    /// </summary>
+    public abstract void Pairwise(PairMeasure measure, Tensor x, Tensor y, Tensor result);
+
+    /// <summary>y[i] = Σ weight·x[source] over the sources of row i of the mix, in their order. y has as many rows as the mix, x and y as many columns; either precision.</summary>
+    public abstract void MixRows(Tensor x, RowMix mix, Tensor y);
+
+    /// <summary>
+    /// Chooses <paramref name="count"/> rows of x that lie far apart by 1 − cosine: first the row whose nearest neighbour is farthest, then
+    /// again and again the one whose nearest chosen row is farthest; ties to the lowest. Their numbers, in the order of choice, to
+    /// points[start] …; −1 where a norm of x is not finite. Memory grows with the rows of x, not with their square.
+    /// </summary>
+    public abstract void FarthestPoints(Tensor x, int count, IndexBuffer points, int start);
+
     public void Dispose()
     {
         Dispose(true);
@@ -201,6 +220,15 @@ public abstract class Backend : IDisposable
         ArgumentOutOfRangeException.ThrowIfGreaterThan(count, scores.Columns / group);
         ArgumentOutOfRangeException.ThrowIfNegative(start);
         CheckRoom(start + (long)count * group, rows.Capacity, nameof(rows));
+    }
+
+    /// <summary>Checks the arguments of <see cref="FarthestPoints"/>.</summary>
+    private protected static void CheckPoints(Tensor x, int count, IndexBuffer points, int start)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(count);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(count, x.Rows);
+        ArgumentOutOfRangeException.ThrowIfNegative(start);
+        CheckRoom((long)start + count, points.Capacity, nameof(points));
     }
 
     private protected static void CheckParts(ReadOnlySpan<StoredTensor> parts)

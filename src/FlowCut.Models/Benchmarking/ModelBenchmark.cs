@@ -29,6 +29,7 @@ public sealed class ModelBenchmark : IDisposable
     private readonly ModelDescription _description;
     private readonly DecodeStep _step;
     private readonly Tensor _logits;
+    private readonly Dictionary<IPruningStrategy, int> _entering = [];
     private KeyValueCache? _cache;
     private RepeatedWork? _decoding;
 
@@ -119,8 +120,10 @@ public sealed class ModelBenchmark : IDisposable
     /// <see cref="RunPrefill(int, int, CancellationToken)"/> does. Of two loaded layers, behind the last of which nothing can be dropped,
     /// both have all that enters. Milliseconds.
     /// </summary>
+    /// <exception cref="InputException">The strategy does not fit the model; or it drops tokens in a language model of which only some layers are loaded, and is none of FlowCut's.</exception>
     public double RunPrefill(IPruningStrategy? strategy, int textTokens, int scaleToLayers, CancellationToken cancellation)
     {
+        if (strategy is not null and not FlowCutStrategy) return RunPrefill(strategy, Entering(strategy, cancellation), textTokens, scaleToLayers, cancellation);
         var cost = CostOf(strategy);
         var decoder = _parts!.Decoder;
         var layers = decoder.Config.Layers;
@@ -130,6 +133,27 @@ public sealed class ModelBenchmark : IDisposable
         if (scaleToLayers <= layers) return all;
         var behind = (Prefill(decoder, cost.Kept + textTokens, cancellation) - Prefill(_oneLayer!, cost.Kept + textTokens, cancellation)) / (layers - 1);
         return all + behind * (scaleToLayers - layers);
+    }
+
+    /// <summary>A strategy with layers of its own cannot be scaled from few layers to all.</summary>
+    private double RunPrefill(IPruningStrategy strategy, int entering, int textTokens, int scaleToLayers, CancellationToken cancellation)
+    {
+        using var stage = strategy.BeginDecoder(Stage(entering, textTokens));
+        if (stage is null) return RunPrefill(entering + textTokens, scaleToLayers, cancellation);
+        var decoder = _parts!.Decoder;
+        return scaleToLayers <= decoder.Config.Layers
+            ? Prefill(decoder, entering + textTokens, cancellation, stage)
+            : throw new InputException($"{strategy.Name} drops tokens at layers of its own, which {decoder.Config.Layers} of {scaleToLayers} layers cannot tell the time of; make all of them (--layers {scaleToLayers})");
+    }
+
+    /// <summary>Visual tokens that enter the language model.</summary>
+    private int Entering(IPruningStrategy strategy, CancellationToken cancellation)
+    {
+        if (!strategy.PrunesEncoder) return PictureTokens;
+        if (_entering.TryGetValue(strategy, out var known)) return known;
+        var tokens = EncodedCrops.Run(_parts!, _crops, strategy, null, TraceForm.Crops, cancellation).Tokens;
+        tokens.Buffer.Dispose();
+        return _entering[strategy] = tokens.Rows;
     }
 
     /// <summary>Appends one token after <paramref name="context"/> others with the layers that are loaded, and chooses the next. Milliseconds.</summary>
@@ -213,7 +237,7 @@ public sealed class ModelBenchmark : IDisposable
         else
         {
             var records = crops.Select(crop => _encoder.CreateRecord(crop.Grid.Columns * crop.Grid.Rows)).ToArray();
-            _encoder.Encode(crops, strategy, records, null, cancellation);
+            _encoder.Encode(crops, strategy, null, records, null, cancellation);
         }
 
         _backend.Wait();
@@ -234,6 +258,7 @@ public sealed class ModelBenchmark : IDisposable
             Heads = l.Heads,
             KeyValueHeads = l.KeyValueHeads,
             HeadSize = l.HeadSize,
+            RopeTheta = l.RotarySections is null ? l.RopeTheta : null,
             Form = _description.Form,
             Rows = visual + text,
             Pictures = [new VisualRows(0, visual, [])],

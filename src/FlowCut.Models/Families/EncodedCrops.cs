@@ -9,7 +9,8 @@ namespace FlowCut.Models.Families;
 /// <summary>Crops that went through encoder and connector as one batch. The tokens' memory belongs to whoever takes them.</summary>
 internal sealed class EncodedCrops
 {
-    private EncodedCrops(Tensor tokens, int[] starts, PruningRecord[] records) => (Tokens, Starts, Records) = (tokens, starts, records);
+    private EncodedCrops(Tensor tokens, int[] starts, PruningRecord[] records, int[][]? numbers = null) =>
+        (Tokens, Starts, Records, Numbers) = (tokens, starts, records, numbers);
 
     /// <summary>[all tokens, width of the language model], crop by crop.</summary>
     public Tensor Tokens { get; }
@@ -18,6 +19,17 @@ internal sealed class EncodedCrops
     public int[] Starts { get; }
 
     public PruningRecord[] Records { get; }
+
+    /// <summary>Of each crop, what its rows are: <see cref="ReducedTokens.Numbers"/>. Null: the tokens that are left, in their order.</summary>
+    private int[][]? Numbers { get; }
+
+    /// <summary>What the rows of a crop are where they are chosen and merged once; null: the tokens that are left, in their order.</summary>
+    public int[]? NumbersOf(int crop) => Numbers?[crop];
+
+    /// <summary>The crop and the place there of each row, for <see cref="EncodedPicture"/>; null where that is what it takes by itself.</summary>
+    /// <param name="crop">The only one of its picture.</param>
+    public (int Crop, int Token)[]? SourcesOf(int crop) =>
+        Numbers is null ? null : Array.ConvertAll(Numbers[crop], number => number >= 0 && Records[crop].PlaceOf(number) is var place and >= 0 ? (0, place) : (-1, 0));
 
     public Tensor Crop(int index) => Tokens.SliceRows(Starts[index], Starts[index + 1] - Starts[index]);
 
@@ -43,7 +55,13 @@ internal sealed class EncodedCrops
         var records = crops.Select(crop => parts.Encoder.CreateRecord(crop.Grid.Columns * crop.Grid.Rows)).ToArray();
         var visionTrace = trace is null ? null : new VisionTrace(trace, parts.Backend, crops.Count, config, form);
         visionTrace?.Pixels(crops);
-        var (hidden, sequences) = parts.Encoder.Encode(crops, strategy, records, visionTrace, cancellation);
+        using var reduction = parts.Encoder.BeginReduction(strategy, crops, records, recordScores: trace is not null);
+        var (hidden, sequences) = parts.Encoder.Encode(crops, strategy, reduction, records, visionTrace, cancellation);
+        if (reduction is not null)
+        {
+            var reduced = new ReducedCrops(parts, reduction, hidden, sequences, trace).Run(records, visionTrace);
+            return new EncodedCrops(reduced.Tokens, reduced.Starts, records, reduced.Numbers);
+        }
 
         var features = new Tensor[crops.Count];
         var starts = new int[crops.Count + 1];

@@ -36,7 +36,7 @@ public sealed class EncodedPicture : IDisposable
     public int Unpruned { get; }
 
     /// <summary>Tokens left at the end of the language model.</summary>
-    public int Kept => Language.Count > 0 ? Language[^1].Kept.Length : Tokens.Rows;
+    public int Kept => Language.Count > 0 ? Language[^1].Kept.Length + Language[^1].Merged : Tokens.Rows;
 
     /// <summary>The crop of each token, and its place among the crop's tokens; (−1, 0) where it is of none. Null: crop by crop.</summary>
     internal (int Crop, int Token)[]? Sources { get; }
@@ -51,6 +51,8 @@ public sealed class EncodedPicture : IDisposable
         var sources = Sources ?? [.. Records.SelectMany((record, crop) => Enumerable.Range(0, record.Tokens).Select(token => (crop, token)))];
         foreach (var token in Language.Count > 0 ? Language[^1].Kept : Enumerable.Range(0, sources.Length))
         {
+            // what was merged in the language model is no patch
+            if (token >= sources.Length) continue;
             var (crop, place) = sources[token];
             if (crop >= 0) patches[crop].AddRange(Records[crop].PatchesOf(place));
         }

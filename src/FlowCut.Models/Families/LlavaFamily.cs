@@ -79,17 +79,21 @@ internal class LlavaFamily : ModelFamily
     public override EncodedPicture[] Encode(ModelParts parts, IReadOnlyList<PreprocessedPicture> pictures, IPruningStrategy? strategy, Trace? trace, CancellationToken cancellation)
     {
         var crops = EncodedCrops.Run(parts, [.. pictures.Select(p => p.Crops[0])], strategy, trace, TraceForm.Crops, cancellation);
-        if (pictures.Count == 1) return [Picture(crops.Tokens, crops.Records[0])];
+        if (pictures.Count == 1) return [Picture(crops.Tokens, 0)];
         try
         {
-            return [.. crops.Records.Select((record, i) => Picture(crops.CopyCrop(parts.Backend, i), record))];
+            return [.. crops.Records.Select((_, i) => Picture(crops.CopyCrop(parts.Backend, i), i))];
         }
         finally
         {
             crops.Tokens.Buffer.Dispose();
         }
 
-        static EncodedPicture Picture(Backends.Tensor tokens, PruningRecord record) => new(tokens, [record], record.Kept, record.Patches);
+        EncodedPicture Picture(Backends.Tensor tokens, int index)
+        {
+            var record = crops.Records[index];
+            return new EncodedPicture(tokens, [record], crops.NumbersOf(index) ?? record.Kept, record.Patches, crops.SourcesOf(index));
+        }
     }
 
     /// <summary>The format that the tokenizer has tokens for; without any the authors' (Mistral under LLaVA-NeXT, else Vicuna).</summary>

@@ -99,7 +99,7 @@ internal sealed class Qwen2VlFamily : ModelFamily
         {
             var grid = pictures[index].Crops[0].Grid;
             var record = crops.Records[index];
-            return new EncodedPicture(tokens, [record], Numbers(record), pictures[index].Tokens) { Grid = (grid.Columns / 2, grid.Rows / 2) };
+            return new EncodedPicture(tokens, [record], crops.NumbersOf(index) ?? Numbers(record), pictures[index].Tokens, crops.SourcesOf(index)) { Grid = (grid.Columns / 2, grid.Rows / 2) };
         }
     }
 

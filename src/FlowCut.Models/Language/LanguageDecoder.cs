@@ -83,6 +83,7 @@ internal sealed class LanguageDecoder : IDisposable
     {
         ThrowIfDisposed();
         var events = prompt.Pruning?.Events ?? [];
+        prompt.Pruning?.Start(prompt.Inputs);
         var hidden = prompt.Inputs;
         var positions = prompt.Positions;
         List<IDisposable> owned = [];
@@ -119,7 +120,7 @@ internal sealed class LanguageDecoder : IDisposable
         {
             cancellation.ThrowIfCancellationRequested();
             if (number + 1 < steps.Count && steps[number + 1].FirstLayer == i) number++;
-            RunLayer(i, _tokenWorkspace, _tokenRow, new Places(steps[number].Step), cache, null);
+            RunLayer(i, _tokenWorkspace, _tokenRow, new Places(steps[number].Step), cache, 1, null);
         }
 
         Head(_tokenRow, _tokenWorkspace, logits);
@@ -160,41 +161,57 @@ internal sealed class LanguageDecoder : IDisposable
         int first, int end, Tensor hidden, RotaryPositions positions, PromptRun prompt, int number, KeyValueCache cache, CancellationToken cancellation)
     {
         ArgumentOutOfRangeException.ThrowIfGreaterThan(hidden.Rows, cache.Keys(end - 1).Rows, nameof(cache));
+        var observer = end < _layers.Length ? prompt.Pruning : null;
+        var queryRows = observer?.QueryRows ?? 1;
+        using var next = observer is not null && observer.Events[number].ByNext ? new LookAhead(_backend, Config, hidden.Rows) : null;
         var last = hidden;
-        for (var start = 0; start < hidden.Rows; start += ChunkRows)
+        for (var start = 0; start < hidden.Rows;)
         {
-            var rows = Math.Min(ChunkRows, hidden.Rows - start);
-            if (_workspace is null || _workspace.Rows < rows)
-            {
-                _workspace?.Dispose();
-                _workspace = null;
-                _workspace = new LanguageWorkspace(_backend, Config, rows);
-            }
-
+            var rows = PromptChunks.Next(hidden.Rows - start, ChunkRows, queryRows);
+            Reserve(rows);
             var isLast = start + rows == hidden.Rows;
             var places = new Places(positions.Slice(start, rows), new Sequences(0, rows), new Sequences(0, start + rows));
             last = hidden.SliceRows(start, rows);
             for (var i = first; i < end; i++)
             {
                 cancellation.ThrowIfCancellationRequested();
-                var observer = isLast && i == end - 1 && end < _layers.Length ? prompt.Pruning : null;
-                last = RunLayer(i, _workspace, last, places, cache, observer is null ? null : (in DecoderLayer layer) => observer.Observe(number, layer));
+                var observes = isLast && i == end - 1 && observer is not null && next is null;
+                last = RunLayer(i, _workspace!, last, places, cache, queryRows, observes ? Observe : null);
                 if (isLast) prompt.Trace?.AddVector($"language.layer.{i}.output", _backend, last.SliceRows(last.Rows - 1, 1));
             }
 
+            if (next is not null)
+            {
+                var query = Project(end, _workspace!, last, places, next.Keys.SliceRows(0, start + rows), next.Values.SliceRows(0, start + rows));
+                if (isLast) Observe(new DecoderLayer { Queries = query.SliceRows(rows - queryRows, queryRows), Keys = next.Keys, Values = next.Values });
+            }
+
             cache.Advance(first, end, rows);
+            start += rows;
         }
 
         return last;
+
+        void Observe(in DecoderLayer layer) => observer!.Observe(number, layer);
+    }
+
+    /// <summary>Room for the activations of a chunk.</summary>
+    private void Reserve(int rows)
+    {
+        if (_workspace is not null && _workspace.Rows >= rows) return;
+        _workspace?.Dispose();
+        _workspace = null;
+        _workspace = new LanguageWorkspace(_backend, Config, rows);
     }
 
     /// <summary>The rows that stay, and where they stand.</summary>
     private (Tensor Hidden, RotaryPositions Positions) Drop(PromptRun prompt, int number, Tensor hidden, RotaryPositions positions, List<IDisposable> owned)
     {
-        var rows = prompt.Pruning!.KeptRows(number);
+        var rows = prompt.Pruning!.KeptRows(number, hidden);
         var kept = _backend.Allocate(rows.Length, hidden.Columns, Precision.Single);
         owned.Add(kept.Buffer);
         _backend.GatherRows(hidden, rows, kept);
+        prompt.Pruning.Merge(number, hidden, kept);
         var numbers = _backend.AllocateIndices(positions.Axes * rows.Length);
         owned.Add(numbers);
         if (prompt.Renumber)
@@ -208,7 +225,9 @@ internal sealed class LanguageDecoder : IDisposable
             for (var axis = 0; axis < positions.Axes; axis++) _backend.GatherIndices(positions.Axis(axis), rows, new IndexView(numbers, axis * rows.Length, rows.Length));
         }
 
-        return (kept, Positions(new IndexView(numbers, 0, positions.Axes * rows.Length)));
+        var stand = new IndexView(numbers, 0, positions.Axes * rows.Length);
+        prompt.Trace?.AddPositions($"language.layer.{prompt.Pruning.Events[number].Layer + 1}.position_ids", _backend, stand, positions.Axes);
+        return (kept, Positions(stand));
     }
 
     private void Head(Tensor last, LanguageWorkspace work, Tensor logits)
@@ -219,16 +238,13 @@ internal sealed class LanguageDecoder : IDisposable
     }
 
     /// <returns>The layer's output: all rows, or the last row alone after the last layer, whose other rows nobody reads.</returns>
-    private Tensor RunLayer(int index, LanguageWorkspace work, Tensor hidden, in Places places, KeyValueCache cache, LayerObserver? observe)
+    private Tensor RunLayer(int index, LanguageWorkspace work, Tensor hidden, in Places places, KeyValueCache cache, int queryRows, LayerObserver? observe)
     {
         var layer = _layers[index];
-        int rows = hidden.Rows, queryWidth = Config.Heads * Config.HeadSize, keyWidth = Config.KeyValueHeads * Config.HeadSize;
-        var normed = work.Normed.SliceRows(0, rows);
-        var qkv = work.QueryKeyValue.SliceRows(0, rows);
-        _backend.RmsNorm(hidden, layer.InputNorm, Config.RmsNormEpsilon, normed);
-        _backend.Linear(normed, layer.QueryKeyValue, layer.QueryKeyValueBias, Activation.None, null, qkv);
-        var query = qkv.SliceColumns(0, queryWidth);
-        Append(index, query, qkv.SliceColumns(queryWidth, keyWidth), qkv.SliceColumns(queryWidth + keyWidth, keyWidth), places, cache);
+        var rows = hidden.Rows;
+        Tensor keys = cache.Keys(index), values = cache.Values(index);
+        var seen = places.Step is null ? places.Keys.Rows : keys.Rows;
+        var query = Project(index, work, hidden, places, keys.SliceRows(0, seen), values.SliceRows(0, seen));
 
         if (index == _layers.Length - 1)
         {
@@ -241,13 +257,13 @@ internal sealed class LanguageDecoder : IDisposable
         Attend(index, query, context, places, cache);
         observe?.Invoke(new DecoderLayer
         {
-            LastQuery = query.SliceRows(rows - 1, 1),
-            Keys = cache.Keys(index).SliceRows(0, places.Keys.Rows),
-            Values = cache.Values(index).SliceRows(0, places.Keys.Rows),
+            Queries = query.SliceRows(rows - queryRows, queryRows),
+            Keys = keys.SliceRows(0, places.Keys.Rows),
+            Values = values.SliceRows(0, places.Keys.Rows),
         });
         _backend.Linear(context, layer.Output, null, Activation.None, residual: hidden, hidden);
 
-        normed = work.Normed.SliceRows(0, rows);
+        var normed = work.Normed.SliceRows(0, rows);
         var gateUp = work.GateUp.SliceRows(0, rows);
         var gated = work.Gated.SliceRows(0, rows);
         _backend.RmsNorm(hidden, layer.PostAttentionNorm, Config.RmsNormEpsilon, normed);
@@ -257,19 +273,25 @@ internal sealed class LanguageDecoder : IDisposable
         return hidden;
     }
 
-    /// <summary>Turns query and key by their positions, and writes key and value to the cache.</summary>
-    private void Append(int index, Tensor query, Tensor key, Tensor value, in Places places, KeyValueCache cache)
+    /// <summary>A layer's query, turned by its positions; keys and values go to the last rows of those that are seen, or where the step says.</summary>
+    private Tensor Project(int index, LanguageWorkspace work, Tensor hidden, in Places places, Tensor keys, Tensor values)
     {
-        Tensor keys = cache.Keys(index), values = cache.Values(index);
+        var layer = _layers[index];
+        int rows = hidden.Rows, queryWidth = Config.Heads * Config.HeadSize, keyWidth = Config.KeyValueHeads * Config.HeadSize;
+        var normed = work.Normed.SliceRows(0, rows);
+        var qkv = work.QueryKeyValue.SliceRows(0, rows);
+        _backend.RmsNorm(hidden, layer.InputNorm, Config.RmsNormEpsilon, normed);
+        _backend.Linear(normed, layer.QueryKeyValue, layer.QueryKeyValueBias, Activation.None, null, qkv);
+        Tensor query = qkv.SliceColumns(0, queryWidth), key = qkv.SliceColumns(queryWidth, keyWidth), value = qkv.SliceColumns(queryWidth + keyWidth, keyWidth);
         if (places.Step is { } step)
         {
             _backend.RotaryAppend(query, key, value, step, _inverseFrequencies, Config.HeadSize, keys, values);
-            return;
+            return query;
         }
 
-        var start = places.Keys.Rows - query.Rows;
-        _backend.RotaryAppend(
-            query, key, value, places.Positions, _inverseFrequencies, Config.HeadSize, keys.SliceRows(start, query.Rows), values.SliceRows(start, query.Rows));
+        var start = keys.Rows - rows;
+        _backend.RotaryAppend(query, key, value, places.Positions, _inverseFrequencies, Config.HeadSize, keys.SliceRows(start, rows), values.SliceRows(start, rows));
+        return query;
     }
 
     private void Attend(int index, Tensor query, Tensor context, in Places places, KeyValueCache cache)
@@ -323,6 +345,20 @@ internal sealed class LanguageDecoder : IDisposable
         public readonly Sequences Queries;
 
         public readonly Sequences Keys;
+    }
+
+    /// <summary>Keys and values that the layer behind an event would have of all rows.</summary>
+    private sealed class LookAhead(Backend backend, LanguageConfig config, int rows) : IDisposable
+    {
+        public Tensor Keys { get; } = backend.Allocate(rows, config.KeyValueHeads * config.HeadSize);
+
+        public Tensor Values { get; } = backend.Allocate(rows, config.KeyValueHeads * config.HeadSize);
+
+        public void Dispose()
+        {
+            Keys.Buffer.Dispose();
+            Values.Buffer.Dispose();
+        }
     }
 
     private delegate void LayerObserver(in DecoderLayer layer);

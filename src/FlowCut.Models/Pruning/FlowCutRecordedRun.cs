@@ -53,7 +53,7 @@ internal sealed class FlowCutRecordedRun : IRecordedPruning
     public AttentionExport? Request(int layer) =>
         _export = layer <= _stage.LastPruningLayer && AlivePatches > _plan.Target ? _scores.Export(_alive.Rows) : null;
 
-    public void Observe(int layer)
+    public void Observe(int layer, in EncoderLayer seen)
     {
         _device.FlowScore(_scores.Arguments(_export!, _alive, null), RatiosOf(layer));
         _layers.Add(new Layer(layer, 0));

@@ -37,7 +37,7 @@ internal sealed class FlowCutRun : ILayerPruning
     public AttentionExport? Request(int layer) =>
         _export = layer <= _stage.LastPruningLayer && AnyAboveTarget() ? _scores.Export(_alive.Rows) : null;
 
-    public void Observe(int layer)
+    public void Observe(int layer, in EncoderLayer seen)
     {
         var arguments = _scores.Arguments(_export!, _alive, _entropyRatios);
         _backend.FlowScore(arguments);

@@ -18,11 +18,18 @@ public interface IPruningStrategy
     bool PrunesEncoder { get; }
 
     /// <summary>Positions of the kept tokens in the language model; null: the model's own rule.</summary>
-    PositionPolicy? Positions { get; }
+    PositionPolicy? Positions => null;
 
-    /// <summary>Begins a run over the layers of a vision encoder; null where nothing is pruned there.</summary>
+    /// <summary>The strategy for one question: the last turn, or the whole prompt where it is given raw. Most do not ask.</summary>
+    IPruningStrategy About(string question) => this;
+
+    /// <summary>Begins a run over the layers of a vision encoder; null where nothing is pruned between them.</summary>
     /// <exception cref="InputException">The strategy's options do not fit this encoder.</exception>
-    ILayerPruning? BeginEncoder(EncoderStage stage);
+    ILayerPruning? BeginEncoder(EncoderStage stage) => null;
+
+    /// <summary>Begins a choice among the tokens that leave the encoder, instead of a run between its layers; null where there is none.</summary>
+    /// <exception cref="InputException">The strategy's options do not fit this encoder or these pictures.</exception>
+    ITokenReduction? BeginReduction(EncoderStage stage) => null;
 
     /// <summary>
     /// A run that never needs the host between the layers, so that a backend can record the whole encoder and repeat it for other
@@ -53,19 +60,31 @@ public interface IRecordedPruning : ILayerPruning
     void Complete(PruningRecord[] records);
 }
 
-/// <summary>
-/// One run of a strategy over the layers of a transformer. Per layer the model calls <see cref="Request"/> before
-/// attention, <see cref="Observe"/> right after it and <see cref="Prune"/> on the layer's output: what the host must
-/// know by then was queued before the layer's projection and MLP.
-/// </summary>
-public interface ILayerPruning : IDisposable
+/// <summary>What looks at the layers of an encoder as they run. Per layer the model calls <see cref="Request"/> before attention and <see cref="Observe"/> right after it.</summary>
+public interface ILayerObserver : IDisposable
 {
     /// <summary>What this layer's attention shall write down; null: nothing.</summary>
     AttentionExport? Request(int layer);
 
     /// <summary>Queues the work on what attention wrote down. Not called where <see cref="Request"/> gave null.</summary>
-    void Observe(int layer);
+    /// <param name="layer">Its index.</param>
+    /// <param name="seen">What attention read besides; valid during the call.</param>
+    void Observe(int layer, in EncoderLayer seen);
+}
 
+/// <summary>What the attention of an encoder layer read.</summary>
+public readonly struct EncoderLayer
+{
+    /// <summary>[rows of all sequences, heads·head size], bias and norm included.</summary>
+    public required Tensor Keys { get; init; }
+}
+
+/// <summary>
+/// One run of a strategy over the layers of a transformer. After what it observes the model calls <see cref="Prune"/> on the layer's
+/// output: what the host must know by then was queued before the layer's projection and MLP.
+/// </summary>
+public interface ILayerPruning : ILayerObserver
+{
     /// <summary>The rows of the layer's output that stay; null where all do. Valid until the run is disposed.</summary>
     /// <exception cref="ComputationException">A score is not a number.</exception>
     RowSelection? Prune(int layer);
@@ -85,6 +104,9 @@ public sealed class EncoderStage
 
     /// <summary>Layers 0 … LayersRun − 1 are run.</summary>
     public required int LayersRun { get; init; }
+
+    /// <summary>Layers that the encoder has, run or not.</summary>
+    public required int Depth { get; init; }
 
     /// <summary>The last layer that may prune; the remaining layers of spec/flowcut.md, section 3, are counted from it.</summary>
     public required int LastPruningLayer { get; init; }
@@ -110,6 +132,12 @@ public sealed class EncoderStage
 
     /// <summary>Also record every score, for a trace or an analysis. Costs a download per layer.</summary>
     public bool RecordScores { get; init; }
+
+    /// <summary>Columns and rows of each sequence's patches; empty where a run between layers begins, which does not ask.</summary>
+    public IReadOnlyList<(int Columns, int Rows)> Grids { get; init; } = [];
+
+    /// <summary>Visual tokens that a sequence becomes.</summary>
+    public int Tokens(int sequence) => Patches(sequence) / GroupSize;
 
     /// <summary>Patches of a sequence.</summary>
     public int Patches(int sequence) => Sequences.Length(sequence) - (HasClass ? 1 : 0);

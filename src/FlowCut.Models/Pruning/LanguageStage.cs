@@ -58,7 +58,11 @@ public sealed class LanguageStageStrategy(IPruningStrategy? inner, LanguageStage
 
     public PositionPolicy? Positions => _inner?.Positions;
 
+    public IPruningStrategy About(string question) => _inner is null ? this : new LanguageStageStrategy(_inner.About(question), _stage);
+
     public ILayerPruning? BeginEncoder(EncoderStage stage) => _inner?.BeginEncoder(stage);
+
+    public ITokenReduction? BeginReduction(EncoderStage stage) => _inner?.BeginReduction(stage);
 
     public IRecordedPruning? BeginRecordedEncoder(EncoderStage stage) => _inner?.BeginRecordedEncoder(stage);
 

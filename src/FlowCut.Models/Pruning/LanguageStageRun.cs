@@ -35,7 +35,7 @@ internal sealed class LanguageStageRun : IDecoderPruning
 
     public void Observe(int number, in DecoderLayer layer)
     {
-        _stage.Backend.Copy(layer.LastQuery, _query);
+        _stage.Backend.Copy(layer.Queries, _query);
         _stage.Backend.Copy(layer.Values.SliceRows(layer.Values.Rows - 1, 1), _value);
         foreach (var picture in _stage.Pictures)
         {
@@ -43,7 +43,7 @@ internal sealed class LanguageStageRun : IDecoderPruning
         }
     }
 
-    public IndexView KeptRows(int number)
+    public IndexView KeptRows(int number, Tensor hidden)
     {
         var rows = new int[_stage.Rows];
         for (var i = 0; i < rows.Length; i++) rows[i] = i;

@@ -58,6 +58,19 @@ public sealed class PruningRecord
         if (group > 1) record.KeptGroups = [.. places.Where((_, i) => i % group == 0).Select(place => place / group)];
     }
 
+    /// <summary>Notes which tokens stay of those that left the encoder.</summary>
+    /// <param name="tokens">Ascending.</param>
+    internal void Reduce(ReadOnlySpan<int> tokens)
+    {
+        var places = new int[tokens.Length * _group];
+        for (var i = 0; i < places.Length; i++) places[i] = tokens[i / _group] * _group + i % _group;
+        Places = places;
+        Kept = Numbers(places);
+    }
+
+    /// <summary>Where a token stands among those that stayed; −1 where it did not.</summary>
+    internal int PlaceOf(int token) => Array.BinarySearch(Places, token * _group) is var place && place >= 0 ? place / _group : -1;
+
     /// <summary>Numbers of the patches that are left behind a layer, ascending.</summary>
     internal int[] KeptAfter(int layer) => Layers.FindLast(l => l.Layer <= layer && l.Kept is not null)?.Kept ?? [.. Enumerable.Range(0, Patches)];
 
@@ -136,6 +149,9 @@ public sealed class DecoderRecord
 
     /// <summary>The kept ones, counted among the visual tokens of the picture that entered the language model, ascending.</summary>
     public int[] Kept { get; set; } = [];
+
+    /// <summary>Tokens that were made of dropped ones. They stand behind the kept ones, and count on behind the tokens that entered and those made before.</summary>
+    public int Merged { get; set; }
 
     /// <summary>Recorded on request only, like the rows below: [visual tokens alive].</summary>
     public float[]? Attention { get; set; }

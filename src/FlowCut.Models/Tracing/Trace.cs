@@ -51,6 +51,16 @@ public sealed class Trace
         Add(name, values, values.Length);
     }
 
+    /// <summary>Positions on one axis as a vector, on three as a matrix.</summary>
+    internal void AddPositions(string name, Backend backend, IndexView positions, int axes)
+    {
+        var all = new int[positions.Start + positions.Length];
+        backend.Download(positions.Buffer, all);
+        var values = Array.ConvertAll(all[positions.Start..], position => (long)position);
+        if (axes == 1) Add(name, values, values.Length);
+        else Add(name, values, axes, values.Length / axes);
+    }
+
     internal void AddRecord(string prefix, PruningRecord record)
     {
         foreach (var layer in record.Layers)
@@ -104,17 +114,18 @@ public sealed class Trace
         {
             var name = $"language.layer.{layer}.";
             var scored = pictures.Select(p => p.Language.Find(r => r.Layer == layer)).OfType<DecoderRecord>().ToArray();
-            AddScores(name + "attention", [.. scored.SelectMany(r => r.Attention ?? [])]);
-            AddScores(name + "semantic", [.. scored.SelectMany(r => r.Semantic ?? [])]);
-            AddScores(name + "density", [.. scored.SelectMany(r => r.Density ?? [])]);
-            AddScores(name + "score", [.. scored.SelectMany(r => r.Score ?? [])]);
+            AddScores(name + "attention", Joined(r => r.Attention));
+            AddScores(name + "semantic", Joined(r => r.Semantic));
+            AddScores(name + "density", Joined(r => r.Density));
+            AddScores(name + "score", Joined(r => r.Score));
             List<int> entered = [], numbers = [];
             int tokens = 0, unpruned = 0;
             foreach (var picture in pictures)
             {
                 var kept = picture.Language.Find(r => r.Layer == layer)?.Kept ?? [.. Enumerable.Range(0, picture.Tokens.Rows)];
                 entered.AddRange(kept.Select(i => i + tokens));
-                numbers.AddRange(kept.Select(i => picture.Numbers[i] + unpruned));
+                // merged tokens are counted on behind those of the picture
+                numbers.AddRange(kept.Select(i => (i < picture.Numbers.Count ? picture.Numbers[i] : picture.Unpruned + i - picture.Numbers.Count) + unpruned));
                 tokens += picture.Tokens.Rows;
                 unpruned += picture.Unpruned;
             }
@@ -122,8 +133,13 @@ public sealed class Trace
             // where the picture is one grid of patches its tokens are called by their patches
             Add(name + "keep_indices", [.. model.Form == PictureForm.Square ? numbers : entered]);
             if (model.Form == PictureForm.Native) Add(name + "keep_groups", [.. numbers]);
+
+            float[]? Joined(Func<DecoderRecord, float[]?> scores) => scored.All(r => scores(r) is not null) ? [.. scored.SelectMany(r => scores(r)!)] : null;
         }
     }
+
+    /// <summary>Names with something in front.</summary>
+    internal TraceScope Scope(string prefix) => new(this, prefix);
 
     private void AddScores(string name, float[]? values)
     {

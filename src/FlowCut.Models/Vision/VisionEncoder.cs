@@ -76,14 +76,24 @@ internal sealed class VisionEncoder : IDisposable
     /// </summary>
     /// <param name="crops">As the preprocessing made them.</param>
     /// <param name="strategy">Null: every patch stays.</param>
+    /// <param name="observer">Looks at the layers in place of what the strategy does between them; null: nothing does.</param>
     /// <param name="records">One per crop; filled.</param>
     /// <param name="trace">Receives what the run saw; null: nothing is recorded.</param>
     /// <param name="cancellation">Checked before every layer.</param>
     public (Tensor Hidden, Sequences Sequences) Encode(
-        IReadOnlyList<PictureCrop> crops, IPruningStrategy? strategy, PruningRecord[] records, VisionTrace? trace, CancellationToken cancellation)
+        IReadOnlyList<PictureCrop> crops, IPruningStrategy? strategy, ILayerObserver? observer, PruningRecord[] records, VisionTrace? trace, CancellationToken cancellation)
     {
         var sequences = Begin([.. records.Select(r => r.Patches)]);
         for (var i = 0; i < crops.Count; i++) UploadCrop(crops[i], i, sequences);
+        if (observer is not null)
+        {
+            var seen = Run(sequences, observer, trace, cancellation);
+            trace?.Finish(records);
+            return seen;
+        }
+
+        // an encoder in which nothing is dropped is the unpruned one, which may be recorded
+        if (strategy is { PrunesEncoder: false }) strategy = null;
         if (trace is null && Recorded(strategy, sequences, records, cancellation) is { } recorded)
         {
             var result = recorded.Run(cancellation);
@@ -93,6 +103,15 @@ internal sealed class VisionEncoder : IDisposable
 
         return RunQueued(strategy, sequences, records, trace, cancellation);
     }
+
+    /// <summary>What a strategy does with the tokens that leave the encoder; null where it does nothing there.</summary>
+    /// <param name="strategy">Null: nothing.</param>
+    /// <param name="crops">The batch that will be encoded.</param>
+    /// <param name="records">One per crop.</param>
+    /// <param name="recordScores">For a trace.</param>
+    /// <exception cref="InputException">The strategy does not fit the encoder or the pictures.</exception>
+    public ITokenReduction? BeginReduction(IPruningStrategy? strategy, IReadOnlyList<PictureCrop> crops, PruningRecord[] records, bool recordScores) =>
+        strategy?.BeginReduction(Stage(SequencesOf([.. records.Select(r => r.Patches)]), records, recordScores, [.. crops.Select(c => (c.Grid.Columns, c.Grid.Rows))]));
 
     /// <summary>For <see cref="Backend.Prepare"/>: one picture, queued and recorded, without anything being read back. The result is of the size that an encoded one has.</summary>
     public Tensor Rehearse(IPruningStrategy? strategy)
@@ -153,9 +172,7 @@ internal sealed class VisionEncoder : IDisposable
     /// <summary>Room for a batch.</summary>
     private Sequences Begin(int[] patches)
     {
-        var offsets = new int[patches.Length + 1];
-        for (var i = 0; i < patches.Length; i++) offsets[i + 1] = offsets[i] + patches[i] + Config.ClassRows;
-        var sequences = new Sequences(offsets);
+        var sequences = SequencesOf(patches);
         if (_workspace is null || _workspace.Rows < sequences.Rows || _workspace.Pictures < sequences.Count)
         {
             // recorded work goes on using the memory that it was recorded with
@@ -167,6 +184,13 @@ internal sealed class VisionEncoder : IDisposable
         }
 
         return sequences;
+    }
+
+    private Sequences SequencesOf(int[] patches)
+    {
+        var offsets = new int[patches.Length + 1];
+        for (var i = 0; i < patches.Length; i++) offsets[i + 1] = offsets[i] + patches[i] + Config.ClassRows;
+        return new Sequences(offsets);
     }
 
     private void UploadCrop(PictureCrop crop, int index, Sequences sequences)
@@ -220,10 +244,12 @@ internal sealed class VisionEncoder : IDisposable
         PruningRecord[] Fresh() => [.. records.Select(r => r.Fresh())];
     }
 
-    private EncoderStage Stage(Sequences sequences, PruningRecord[] records, bool recordScores) => new()
+    private EncoderStage Stage(Sequences sequences, PruningRecord[] records, bool recordScores, IReadOnlyList<(int Columns, int Rows)>? grids = null) => new()
     {
         Backend = _backend,
         LayersRun = LayersRun,
+        Depth = Config.Layers,
+        Grids = grids ?? [],
         LastPruningLayer = LayersRun - (Config.LastLayerPrunes ? 1 : 2),
         Heads = Config.Heads,
         HeadSize = Config.HeadSize,
@@ -236,7 +262,7 @@ internal sealed class VisionEncoder : IDisposable
     };
 
     /// <summary>Queues everything from the pixels to the last layer.</summary>
-    private (Tensor Hidden, Sequences Sequences) Run(Sequences sequences, ILayerPruning? pruning, VisionTrace? trace, CancellationToken cancellation)
+    private (Tensor Hidden, Sequences Sequences) Run(Sequences sequences, ILayerObserver? observer, VisionTrace? trace, CancellationToken cancellation)
     {
         var work = _workspace!;
         Embed(work, sequences);
@@ -244,7 +270,7 @@ internal sealed class VisionEncoder : IDisposable
         for (var i = 0; i < LayersRun; i++)
         {
             cancellation.ThrowIfCancellationRequested();
-            sequences = RunLayer(i, work, sequences, pruning, i == 0 || i == LayersRun - 1 ? trace : null);
+            sequences = RunLayer(i, work, sequences, observer, i == 0 || i == LayersRun - 1 ? trace : null);
         }
 
         return (work.Hidden.SliceRows(0, sequences.Rows), sequences);
@@ -274,19 +300,19 @@ internal sealed class VisionEncoder : IDisposable
         _backend.Linear(work.OrderedPatches, _patchEmbedding, _patchBias, Activation.None, residual: _positions is null ? null : patches, patches);
     }
 
-    private Sequences RunLayer(int index, VisionWorkspace work, Sequences sequences, ILayerPruning? pruning, VisionTrace? trace)
+    private Sequences RunLayer(int index, VisionWorkspace work, Sequences sequences, ILayerObserver? observer, VisionTrace? trace)
     {
         var layer = _layers[index];
         int rows = sequences.Rows, d = Config.HiddenSize;
         var hidden = work.Hidden.SliceRows(0, rows);
         var normed = work.Normed.SliceRows(0, rows);
         var qkv = work.QueryKeyValue.SliceRows(0, rows);
-        var export = pruning?.Request(index);
+        var export = observer?.Request(index);
 
         layer.Norm1.Run(hidden, normed);
         _backend.Linear(normed, layer.QueryKeyValue, layer.QueryKeyValueBias, Activation.None, null, qkv);
         Attend(layer, work, qkv, normed, sequences, export);
-        if (export is not null) pruning!.Observe(index);
+        if (export is not null) observer!.Observe(index, new EncoderLayer { Keys = qkv.SliceColumns(d, d) });
         // query, key and value are no longer needed
         Add(normed, layer.Output, layer.OutputBias, layer.AttentionScale, qkv.SliceColumns(0, d), hidden);
 
@@ -297,7 +323,7 @@ internal sealed class VisionEncoder : IDisposable
 
         // the trace has the last layer's output before its own selection
         if (Config.LastLayerPrunes) trace?.Output(index, hidden, sequences);
-        var after = export is null ? sequences : Drop(work, hidden, sequences, pruning!.Prune(index));
+        var after = export is not null && observer is ILayerPruning pruning ? Drop(work, hidden, sequences, pruning.Prune(index)) : sequences;
         if (!Config.LastLayerPrunes) trace?.Output(index, work.Hidden, after);
         return after;
     }

@@ -70,6 +70,14 @@ internal abstract class BackendDecorator(Backend inner) : Backend
 
     public override void SelectTop(Tensor scores, int group, int count, int add, IndexBuffer rows, int start) => Inner.SelectTop(scores, group, count, add, rows, start);
 
+    public override void AddMeanProbabilities(Tensor logProbabilities, float weight, Tensor sums) => Inner.AddMeanProbabilities(logProbabilities, weight, sums);
+
+    public override void Pairwise(PairMeasure measure, Tensor x, Tensor y, Tensor result) => Inner.Pairwise(measure, x, y, result);
+
+    public override void MixRows(Tensor x, RowMix mix, Tensor y) => Inner.MixRows(x, mix, y);
+
+    public override void FarthestPoints(Tensor x, int count, IndexBuffer points, int start) => Inner.FarthestPoints(x, count, points, start);
+
     public override DecodeStep AllocateStep() => Inner.AllocateStep();
 
     public override void Embed(Matrix embedding, DecodeStep decodeStep, Tensor y) => Inner.Embed(embedding, decodeStep, y);

@@ -46,6 +46,7 @@ public class ScoreLimitTests
     {
         Backend = backend,
         LayersRun = 4,
+        Depth = 4,
         LastPruningLayer = 3,
         Heads = 1,
         HeadSize = 16,

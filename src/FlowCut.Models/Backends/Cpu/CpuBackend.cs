@@ -20,6 +20,10 @@ public sealed class CpuBackend : Backend
     private readonly CpuGatedSilu _gatedSilu;
     private readonly CpuFlowScore _flowScore;
     private readonly CpuSelect _select = new();
+    private readonly CpuMeanProbabilities _meanProbabilities;
+    private readonly CpuPairwise _pairwise;
+    private readonly CpuMixRows _mixRows;
+    private readonly CpuFarthestPoints _farthestPoints;
     private readonly CpuIndexBuffer _stepPosition = new(1);
     private readonly List<DeviceBuffer> _vectors = [];
     private bool _disposed;
@@ -47,6 +51,10 @@ public sealed class CpuBackend : Backend
         _rotary = new CpuRotary(_pool, lanes);
         _gatedSilu = new CpuGatedSilu(_pool, lanes);
         _flowScore = new CpuFlowScore(_pool, lanes);
+        _meanProbabilities = new CpuMeanProbabilities(_pool);
+        _pairwise = new CpuPairwise(_pool, lanes);
+        _mixRows = new CpuMixRows(_pool, lanes);
+        _farthestPoints = new CpuFarthestPoints(_pool, lanes);
     }
 
     public override string Name => "cpu";
@@ -266,6 +274,24 @@ public sealed class CpuBackend : Backend
         _select.Top(CpuView.Of(scores, nameof(scores)).RowSpan(0), group, add, Indices(rows, nameof(rows)).AsSpan(start, count * group));
     }
 
+    public override void AddMeanProbabilities(Tensor logProbabilities, float weight, Tensor sums) =>
+        _meanProbabilities.Run(CpuView.Of(logProbabilities, nameof(logProbabilities)), weight, CpuView.Of(sums, 1, logProbabilities.Columns, nameof(sums)));
+
+    public override void Pairwise(PairMeasure measure, Tensor x, Tensor y, Tensor result) => _pairwise.Run(
+        measure, CpuView.Of(x, nameof(x)), CpuView.Of(y, y.Rows, x.Columns, nameof(y)), CpuView.Of(result, x.Rows, y.Rows, nameof(result)));
+
+    public override void MixRows(Tensor x, RowMix mix, Tensor y)
+    {
+        ArgumentNullException.ThrowIfNull(mix);
+        _mixRows.Run(CpuView.Of(x, nameof(x)), mix, CpuView.Of(y, mix.Rows, x.Columns, nameof(y)));
+    }
+
+    public override void FarthestPoints(Tensor x, int count, IndexBuffer points, int start)
+    {
+        CheckPoints(x, count, points, start);
+        _farthestPoints.Run(CpuView.Of(x, nameof(x)), Indices(points, nameof(points)).AsSpan(start, count));
+    }
+
     protected override void Dispose(bool disposing)
     {
         if (_disposed) return;
@@ -277,6 +303,7 @@ public sealed class CpuBackend : Backend
         _rotary.Dispose();
         _flowScore.Dispose();
         _select.Dispose();
+        _farthestPoints.Dispose();
         foreach (var vector in _vectors) vector.Dispose();
     }
 

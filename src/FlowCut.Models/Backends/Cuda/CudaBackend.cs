@@ -308,6 +308,14 @@ public sealed class CudaBackend : Backend, IDeviceCounts
         Kernels.Pruning.SelectTop.Launch(_kernels, CudaBuffer.View(scores.SliceRows(0, 1), nameof(scores)), CudaIndexBuffer.Of(rows, nameof(rows)).Slice(start, count * group), default, group, count, add, _stream);
     }
 
+    public override void AddMeanProbabilities(Tensor logProbabilities, float weight, Tensor sums) => throw OnlyOnCpu("head means of attention");
+
+    public override void Pairwise(PairMeasure measure, Tensor x, Tensor y, Tensor result) => throw OnlyOnCpu("similarities of tokens");
+
+    public override void MixRows(Tensor x, RowMix mix, Tensor y) => throw OnlyOnCpu("merged tokens");
+
+    public override void FarthestPoints(Tensor x, int count, IndexBuffer points, int start) => throw OnlyOnCpu("tokens that lie far apart");
+
     protected override void Dispose(bool disposing)
     {
         if (!disposing || _disposed) return;
@@ -348,6 +356,9 @@ public sealed class CudaBackend : Backend, IDeviceCounts
 
     private static CacheAppend Append(Tensor key, Tensor value, Tensor keyCache, Tensor valueCache) => new(
         CudaBuffer.View(key, nameof(key)), CudaBuffer.View(value, nameof(value)), CudaBuffer.View(keyCache, nameof(keyCache)), CudaBuffer.View(valueCache, nameof(valueCache)));
+
+    private NotSupportedException OnlyOnCpu(string what) =>
+        new($"{what} are computed by the CPU only so far, and this is {Name}; run the method there (--device cpu)");
 
     private static ActivationKind KindOf(Activation activation) => activation switch
     {
