@@ -13,6 +13,7 @@ internal static class FlowCutCommand
         root.Add(GenerateCommand.Create());
         root.Add(ChatCommand.Create());
         root.Add(AnalyzeCommand.Create());
+        root.Add(EvalCommand.Create());
         root.Add(BenchCommand.Create());
         root.Add(TokenizeCommand.Create());
         root.Add(MethodsCommand.Create());

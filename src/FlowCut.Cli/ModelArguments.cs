@@ -28,6 +28,9 @@ internal sealed class ModelArguments
         command.Add(_maxTiles);
     }
 
+    /// <summary>The model's folder, as a path from the root.</summary>
+    public string Folder(ParseResult parsed) => Path.TrimEndingDirectorySeparator(Path.GetFullPath(parsed.GetValue(_model)!));
+
     public VisionLanguageModel Load(ParseResult parsed, ProgressDisplay progress)
     {
         var device = DeviceChoice.Parse(parsed.GetValue(_device)!, parsed.GetValue(_dtype)!);

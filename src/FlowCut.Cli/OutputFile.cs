@@ -23,6 +23,18 @@ internal static class OutputFile
         }
     }
 
+    /// <summary>Fails early where files can never be put into <paramref name="folder"/>, which may not exist yet.</summary>
+    /// <exception cref="OutputPathException">It is a file, it cannot be written, or what it would lie in does not exist.</exception>
+    public static void CheckFolder(string folder)
+    {
+        CheckNamed(folder);
+        if (File.Exists(folder)) throw new OutputPathException(folder, "it is a file, a folder is needed");
+        var parent = Directory.Exists(folder) ? folder : Path.GetDirectoryName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder)));
+        if (!Directory.Exists(parent)) throw new OutputPathException(folder, $"the folder {parent} does not exist");
+        // whatever the name: that a file can be made there is what is tried
+        Check(Path.Combine(parent, Path.GetRandomFileName()));
+    }
+
     /// <summary>An empty path is what a script passes whose variable is not set.</summary>
     /// <exception cref="OutputPathException">It is empty.</exception>
     public static void CheckNamed(string path)

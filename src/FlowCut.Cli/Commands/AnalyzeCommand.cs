@@ -38,7 +38,7 @@ internal sealed class AnalyzeCommand
     private async Task<int> Run(ParseResult parsed, CancellationToken cancellation)
     {
         var folder = parsed.GetValue(_out)!;
-        CheckFolder(folder);
+        OutputFile.CheckFolder(folder);
         var picture = Pictures.Load(parsed.GetValue(_image)!);
         var progress = new ProgressDisplay(quiet: false);
         using var model = _model.Load(parsed, progress);
@@ -89,20 +89,5 @@ internal sealed class AnalyzeCommand
             throw new InputException($"{inLanguage.Name} drops tokens while the language model reads a question; give one (--prompt)");
 
         return strategies;
-    }
-
-    private static void CheckFolder(string folder)
-    {
-        OutputFile.CheckNamed(folder);
-        if (File.Exists(folder)) throw new OutputPathException(folder, "it is a file, a folder is needed");
-        if (Directory.Exists(folder))
-        {
-            OutputFile.Check(Path.Combine(folder, AnalysisPage.FileName));
-            return;
-        }
-
-        var parent = Path.GetDirectoryName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder)));
-        if (!Directory.Exists(parent)) throw new OutputPathException(folder, $"the folder {parent} does not exist");
-        OutputFile.Check(Path.Combine(parent, AnalysisPage.FileName));
     }
 }
