@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Globalization;
 using FlowCut.Models;
 using FlowCut.Models.Imaging;
 
@@ -28,8 +29,15 @@ internal sealed class ModelArguments
         command.Add(_maxTiles);
     }
 
-    /// <summary>The model's folder, as a path from the root.</summary>
-    public string Folder(ParseResult parsed) => Path.TrimEndingDirectorySeparator(Path.GetFullPath(parsed.GetValue(_model)!));
+    /// <summary>Names and values of all that decides what the model sees, device and type aside.</summary>
+    public void Describe(ParseResult parsed, Action<string, string> add)
+    {
+        add("model", Path.TrimEndingDirectorySeparator(Path.GetFullPath(parsed.GetValue(_model)!)));
+        add("vision-tower", parsed.GetValue(_tower) ?? "");
+        add("preprocess", parsed.GetValue(_preprocess)!);
+        foreach (var limit in new[] { _minPixels, _maxPixels, _maxTiles })
+            add(limit.Name.TrimStart('-'), parsed.GetValue(limit)?.ToString(CultureInfo.InvariantCulture) ?? "");
+    }
 
     public VisionLanguageModel Load(ParseResult parsed, ProgressDisplay progress)
     {

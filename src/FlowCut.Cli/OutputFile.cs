@@ -24,15 +24,16 @@ internal static class OutputFile
     }
 
     /// <summary>Fails early where files can never be put into <paramref name="folder"/>, which may not exist yet.</summary>
+    /// <param name="folder">Where.</param>
+    /// <param name="file">Name of one of the files.</param>
     /// <exception cref="OutputPathException">It is a file, it cannot be written, or what it would lie in does not exist.</exception>
-    public static void CheckFolder(string folder)
+    public static void CheckFolder(string folder, string file)
     {
         CheckNamed(folder);
         if (File.Exists(folder)) throw new OutputPathException(folder, "it is a file, a folder is needed");
         var parent = Directory.Exists(folder) ? folder : Path.GetDirectoryName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder)));
         if (!Directory.Exists(parent)) throw new OutputPathException(folder, $"the folder {parent} does not exist");
-        // whatever the name: that a file can be made there is what is tried
-        Check(Path.Combine(parent, Path.GetRandomFileName()));
+        Check(Path.Combine(parent, file));
     }
 
     /// <summary>An empty path is what a script passes whose variable is not set.</summary>

@@ -38,7 +38,7 @@ internal sealed class AnalyzeCommand
     private async Task<int> Run(ParseResult parsed, CancellationToken cancellation)
     {
         var folder = parsed.GetValue(_out)!;
-        OutputFile.CheckFolder(folder);
+        OutputFile.CheckFolder(folder, AnalysisPage.FileName);
         var picture = Pictures.Load(parsed.GetValue(_image)!);
         var progress = new ProgressDisplay(quiet: false);
         using var model = _model.Load(parsed, progress);

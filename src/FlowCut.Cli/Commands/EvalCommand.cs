@@ -1,13 +1,15 @@
 using System.CommandLine;
+using System.Globalization;
 using FlowCut.Cli.Evaluation;
 using FlowCut.Models;
-using FlowCut.Models.Imaging;
 
 namespace FlowCut.Cli.Commands;
 
 /// <summary>flowcut eval: how right the answers to a file of questions are, by method and budget.</summary>
 internal sealed class EvalCommand
 {
+    private const string TableFile = "table.csv";
+
     private readonly ModelArguments _model = new();
     private readonly Option<string> _data = new("--data") { Description = "The questions.", HelpName = "FILE", Required = true };
     private readonly Option<string> _format = new("--format") { Description = $"Of the questions: {string.Join(", ", DataFormat.All.Select(f => f.Name))}.", DefaultValueFactory = _ => "jsonl" };
@@ -43,7 +45,7 @@ internal sealed class EvalCommand
         if (maxTokens < 1) throw new InputException($"--max-tokens is 1 or more, not {maxTokens}");
         if (parsed.GetValue(_limit) is < 1 and var limit) throw new InputException($"--limit is 1 or more, not {limit}");
         var folder = parsed.GetValue(_out);
-        if (folder is not null) OutputFile.CheckFolder(folder);
+        if (folder is not null) OutputFile.CheckFolder(folder, TableFile);
         var files = Files(parsed);
         var questions = format.Read(files, parsed.GetValue(_limit));
         // an unknown method is told before the model is loaded
@@ -53,7 +55,7 @@ internal sealed class EvalCommand
         var progress = new ProgressDisplay(quiet: parsed.GetValue(_json));
         using var model = _model.Load(parsed, progress);
         var contenders = Contender.All(methods, OptionList.Numbers("--keep", parsed.GetValue(_keep)!, model.Description.PictureTokens).Distinct().Order().ToArray());
-        using var log = AnswerLog.Open(folder, Conditions(parsed, model, pictures, files));
+        using var log = AnswerLog.Open(folder, Conditions(parsed, model, files));
         try
         {
             new EvaluationRun(model, pictures, parsed.GetValue(_instruction)!, maxTokens).Run(questions, contenders, log, progress, cancellation);
@@ -73,7 +75,7 @@ internal sealed class EvalCommand
         var table = new EvaluationTable(rows);
         if (folder is not null)
         {
-            foreach (var (name, text) in new[] { ("table.csv", table.ToCsv()), ("table.json", table.ToJson()), ("plot.svg", AccuracyPlot.Draw(rows)) })
+            foreach (var (name, text) in new[] { (TableFile, table.ToCsv()), ("table.json", table.ToJson()), ("plot.svg", AccuracyPlot.Draw(rows)) })
             {
                 var path = Path.Combine(folder, name);
                 OutputFile.Write(path, () => OutputFile.WriteText(path, text));
@@ -89,10 +91,10 @@ internal sealed class EvalCommand
         return new DataFiles(data, parsed.GetValue(_annotations), parsed.GetValue(_images) ?? Path.GetDirectoryName(Path.GetFullPath(data))!);
     }
 
-    private RunConditions Conditions(ParseResult parsed, VisionLanguageModel model, PictureOptions pictures, DataFiles files)
+    private RunConditions Conditions(ParseResult parsed, VisionLanguageModel model, DataFiles files)
     {
         var conditions = new RunConditions();
-        conditions.Add("model", _model.Folder(parsed));
+        _model.Describe(parsed, conditions.Add);
         conditions.Add("device", model.Backend.Name);
         conditions.Add("dtype", model.Backend.ActivationType.ToString());
         conditions.Add("format", parsed.GetValue(_format)!);
@@ -100,11 +102,7 @@ internal sealed class EvalCommand
         conditions.AddFile("annotations", files.Annotations);
         conditions.Add("images", Path.GetFullPath(files.Images));
         conditions.Add("instruction", parsed.GetValue(_instruction)!);
-        conditions.Add("max-tokens", parsed.GetValue(_maxTokens));
-        conditions.Add("preprocess", pictures.Mode.ToString());
-        conditions.Add("min-pixels", pictures.MinPixels);
-        conditions.Add("max-pixels", pictures.MaxPixels);
-        conditions.Add("max-tiles", pictures.MaxTiles);
+        conditions.Add("max-tokens", parsed.GetValue(_maxTokens).ToString(CultureInfo.InvariantCulture));
         return conditions;
     }
 }

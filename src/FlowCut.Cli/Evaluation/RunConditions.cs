@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Encodings.Web;
@@ -13,8 +12,6 @@ internal sealed class RunConditions
     private readonly List<(string Name, string Value)> _values = [];
 
     public void Add(string name, string value) => _values.Add((name, value));
-
-    public void Add(string name, int? value) => Add(name, value?.ToString(CultureInfo.InvariantCulture) ?? "");
 
     /// <summary>A file's contents, whatever its name.</summary>
     public void AddFile(string name, string? path)
