@@ -73,7 +73,7 @@ internal sealed class EvaluationRun(VisionLanguageModel model, PictureOptions pi
                     var clock = Stopwatch.StartNew();
                     encoded = model.Encode([picture], strategy, null, cancellation)[0];
                     model.Backend.Wait();
-                    vision = clock.Elapsed.TotalMilliseconds;
+                    vision = Milliseconds(clock);
                 }
 
                 answered(Answer(contender, strategy, question.Id, prompt, encoded, cancellation) with { VisionMs = vision });
@@ -92,11 +92,14 @@ internal sealed class EvaluationRun(VisionLanguageModel model, PictureOptions pi
         var clock = Stopwatch.StartNew();
         using var session = model.Prefill(tokens, [picture], maxTokens, strategy, null, cancellation);
         model.Backend.Wait();
-        var prefill = clock.Elapsed.TotalMilliseconds;
+        var prefill = Milliseconds(clock);
         clock.Restart();
         var text = Decode(session, cancellation);
-        return new RecordedAnswer(contender.Method, contender.Keep, question, text, TokensOf(picture), 0, prefill, clock.Elapsed.TotalMilliseconds, session.CacheBytes);
+        return new RecordedAnswer(contender.Method, contender.Keep, question, text, TokensOf(picture), 0, prefill, Milliseconds(clock), session.CacheBytes);
     }
+
+    /// <summary>To the microsecond, as it is written down.</summary>
+    private static double Milliseconds(Stopwatch clock) => Math.Round(clock.Elapsed.TotalMilliseconds, 3);
 
     private string Decode(DecodingSession session, CancellationToken cancellation)
     {

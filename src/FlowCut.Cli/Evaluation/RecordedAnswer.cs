@@ -31,9 +31,9 @@ internal sealed record RecordedAnswer(
             json.WriteString("question", Question);
             json.WriteString("answer", Text);
             json.WriteNumber("visual_tokens", VisualTokens);
-            json.WriteNumber("vision_ms", Math.Round(VisionMs, 3));
-            json.WriteNumber("prefill_ms", Math.Round(PrefillMs, 3));
-            json.WriteNumber("decode_ms", Math.Round(DecodeMs, 3));
+            json.WriteNumber("vision_ms", VisionMs);
+            json.WriteNumber("prefill_ms", PrefillMs);
+            json.WriteNumber("decode_ms", DecodeMs);
             json.WriteNumber("cache_bytes", CacheBytes);
             json.WriteEndObject();
         }
