@@ -19,7 +19,7 @@ internal sealed class UniformMethod : PruningMethod
 {
     public override string Name => "uniform";
 
-    public override string Summary => "keeps every so-manieth visual token";
+    public override string Summary => "keeps visual tokens at even distances";
 
     public override string Source => "baseline: token ⌊(i + ½)·N/T⌋";
 
