@@ -33,18 +33,7 @@ internal abstract class TokenReduction : ITokenReduction
     public virtual void Dispose() { }
 
     /// <summary>Measures between some of the tokens and others: [first, second]. Waits.</summary>
-    protected float[,] Pairwise(PairMeasure measure, Tensor tokens, int[] first, int[] second)
-    {
-        Tensor x = Gather(tokens, first), y = Gather(tokens, second), result = Backend.Allocate(first.Length, second.Length, Precision.Single);
-        Backend.Pairwise(measure, x, y, result);
-        var values = new float[first.Length * second.Length];
-        Backend.Download(result, values);
-        foreach (var tensor in new[] { x, y, result }) tensor.Buffer.Dispose();
-        Ranking.Check(values, "the visual tokens");
-        var matrix = new float[first.Length, second.Length];
-        Buffer.BlockCopy(values, 0, matrix, 0, values.Length * sizeof(float));
-        return matrix;
-    }
+    protected float[,] Pairwise(PairMeasure measure, Tensor tokens, int[] first, int[] second) => TokenPairs.Measure(Backend, measure, tokens, first, second);
 
     /// <summary>For each row of a matrix the column of its largest entry, the lowest on ties.</summary>
     protected static int[] Nearest(float[,] cosines)
@@ -59,14 +48,5 @@ internal abstract class TokenReduction : ITokenReduction
         }
 
         return nearest;
-    }
-
-    private Tensor Gather(Tensor tokens, int[] numbers)
-    {
-        using var rows = Backend.AllocateIndices(numbers.Length);
-        Backend.Upload(numbers, rows);
-        var gathered = Backend.Allocate(numbers.Length, tokens.Columns, tokens.Buffer.ElementBytes == sizeof(float) ? Precision.Single : Precision.Activation);
-        Backend.GatherRows(tokens, new IndexView(rows, 0, numbers.Length), gathered);
-        return gathered;
     }
 }

@@ -39,7 +39,7 @@ internal sealed class SparseVlmRun(DecoderStage stage, IReadOnlyList<DecoderDrop
         var alive = Pictures[picture];
         var dropped = alive.Count - kept.Length;
         int[] recycled = [.. Ranking.Descending(alive.Scores).Except(kept).Take(Recycled(dropped))];
-        var clusters = DensityPeaks.Find(Distances(hidden, alive.Start, recycled), Clusters(dropped), noise?.Invoke(drop.Layer));
+        var clusters = DensityPeaks.Find(TokenPairs.Distances(Stage.Backend, hidden, Array.ConvertAll(recycled, token => alive.Start + token)), Clusters(dropped), noise?.Invoke(drop.Layer));
         var mix = new RowMix();
         for (var c = 0; c < clusters.Centres.Length; c++)
         {
@@ -68,25 +68,6 @@ internal sealed class SparseVlmRun(DecoderStage stage, IReadOnlyList<DecoderDrop
     {
         _attention.Dispose();
         base.Dispose();
-    }
-
-    /// <summary>‖x_a − x_b‖₂/√hidden between some of the tokens.</summary>
-    private float[,] Distances(Tensor hidden, int start, int[] tokens)
-    {
-        var backend = Stage.Backend;
-        var count = tokens.Length;
-        using var rows = backend.AllocateIndices(count);
-        backend.Upload(Array.ConvertAll(tokens, token => start + token), rows);
-        Tensor gathered = backend.Allocate(count, hidden.Columns, Precision.Single), squares = backend.Allocate(count, count, Precision.Single);
-        backend.GatherRows(hidden, new IndexView(rows, 0, count), gathered);
-        backend.Pairwise(PairMeasure.SquaredDistance, gathered, gathered, squares);
-        var values = new float[count * count];
-        backend.Download(squares, values);
-        gathered.Buffer.Dispose();
-        squares.Buffer.Dispose();
-        var distances = new float[count, count];
-        for (var i = 0; i < values.Length; i++) distances[i / count, i % count] = MathF.Sqrt(values[i] / hidden.Columns);
-        return distances;
     }
 
     private void Write(int layer, AlivePicture picture, int[] recycled, DensityPeaks.Clusters clusters)
