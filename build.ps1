@@ -27,7 +27,7 @@ $env:DOTNET_ADD_GLOBAL_TOOLS_TO_PATH = 'false'
 function Show-Usage {
     @'
 usage: ./build.ps1 COMMAND [ARGUMENTS]
-  demo      build, and ask a FlowCut-pruned LLaVA about a photo
+  demo      build, and ask a small FlowCut-pruned LLaVA about a picture
   test      build, and run all tests                     (arguments go to dotnet test)
   simulator not on Windows: tests that need a CUDA device run on a real one or are skipped
   bench     run the benchmarks                           (arguments go to the benchmark program)
@@ -59,15 +59,11 @@ function Assert-Sdk {
 function Invoke-Demo {
     Assert-Sdk
     New-Item -ItemType Directory -Force artifacts/demo | Out-Null
-    @'
-The demo model has random weights: its words are meaningless. The record of what FlowCut
-kept and dropped, and the timing, are real.
-
-'@
-    Invoke-Dotnet run -c Release --project src/FlowCut.Cli '--' generate --model samples/llava-1.5-tiny `
-        --image samples/pictures/chelsea.png --prompt 'What animal is in the picture?' `
-        --keep 16 --max-tokens 24 --overlay artifacts/demo/kept.png
-    "`nThe patches that were kept: artifacts/demo/kept.png"
+    Invoke-Dotnet run -c Release --project src/FlowCut.Cli '--' generate --model samples/demo-model/model `
+        --image samples/demo-model/heldout/064.jpg --prompt 'Describe the picture.' --keep 64 --max-tokens 48 `
+        --show --overlay artifacts/demo/kept.png
+    "`nThe 64 of 256 patches that were kept: artifacts/demo/kept.png"
+    'More questions: dotnet run -c Release --project src/FlowCut.Cli -- chat --model samples/demo-model/model --image FILE --keep 64'
 }
 
 Push-Location $PSScriptRoot

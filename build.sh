@@ -15,7 +15,7 @@ say() { printf '%s\n' "$*" >&2; }
 usage() {
   cat <<'END'
 usage: ./build.sh COMMAND [ARGUMENTS]
-  demo      build, and ask a FlowCut-pruned LLaVA about a photo
+  demo      build, and ask a small FlowCut-pruned LLaVA about a picture
   test      build, and run all tests                     (arguments go to dotnet test)
   simulator build the CUDA simulator in artifacts/simulator/, and run its own tests
   bench     run the benchmarks                           (arguments go to the benchmark program)
@@ -60,15 +60,10 @@ need_sdk() {
 demo() {
   need_sdk
   mkdir -p artifacts/demo
-  cat <<'END'
-The demo model has random weights: its words are meaningless. The record of what FlowCut
-kept and dropped, and the timing, are real.
-
-END
-  dotnet run -c Release --project src/FlowCut.Cli -- generate --model samples/llava-1.5-tiny \
-    --image samples/pictures/chelsea.png --prompt 'What animal is in the picture?' \
-    --keep 16 --max-tokens 24 --overlay artifacts/demo/kept.png
-  printf '\nThe patches that were kept: artifacts/demo/kept.png\n'
+  dotnet run -c Release --project src/FlowCut.Cli -- generate --model samples/demo-model/model \
+    --image samples/demo-model/heldout/064.jpg --prompt 'Describe the picture.' --keep 64 --max-tokens 48 \
+    --show --overlay artifacts/demo/kept.png
+  printf '\nThe 64 of 256 patches that were kept: artifacts/demo/kept.png\nMore questions: dotnet run -c Release --project src/FlowCut.Cli -- chat --model samples/demo-model/model --image FILE --keep 64\n'
 }
 
 has_cxx() { command -v cmake >/dev/null && { command -v g++ >/dev/null || command -v c++ >/dev/null; }; }

@@ -58,7 +58,7 @@ internal sealed class DeviceChoice
         {
             if (_dtype is "f16" or "bf16")
                 throw new DeviceNotAvailableException($"--dtype {_dtype} needs a GPU, and none works here; use --dtype f32, or --device cuda to see why");
-            Console.Error.WriteLine($"device: cpu ({FirstLine(e)})");
+            Console.Error.WriteLine($"device: cpu ({FirstSentence(e.InnerException ?? e)}; 'flowcut doctor' says more)");
             return new CpuBackend();
         }
     }
@@ -72,7 +72,7 @@ internal sealed class DeviceChoice
         catch (Exception e) when (e is NativeCudaException or CudaNotAvailableException or DeviceNotSupportedException or ArgumentOutOfRangeException)
         {
             // the whole list of what was tried is doctor's
-            throw new DeviceNotAvailableException($"the device {name} is not available: {FirstLine(e)}; 'flowcut doctor' lists what was tried, --device cpu works without");
+            throw new DeviceNotAvailableException($"the device {name} is not available: {FirstLine(e)}; 'flowcut doctor' lists what was tried, --device cpu works without", e);
         }
     }
 
@@ -86,6 +86,8 @@ internal sealed class DeviceChoice
     };
 
     private static string FirstLine(Exception e) => e.Message.Split('\n')[0].TrimEnd('.', ':', ' ');
+
+    private static string FirstSentence(Exception e) => FirstLine(e).Split(". ")[0];
 
     private static NativeCuda FindSimulator()
     {

@@ -58,4 +58,4 @@ internal sealed class OutputPathException(string path, string reason) : Exceptio
 internal sealed class OutputFailedException(string path, Exception cause) : Exception($"{path}: could not be written: {cause.Message}", cause);
 
 /// <summary>The asked device or library is not there.</summary>
-internal sealed class DeviceNotAvailableException(string message) : Exception(message);
+internal sealed class DeviceNotAvailableException(string message, Exception? cause = null) : Exception(message, cause);

@@ -15,7 +15,7 @@ internal sealed class EvalCommand
     private readonly Option<string> _format = new("--format") { Description = $"Of the questions: {string.Join(", ", DataFormat.All.Select(f => f.Name))}.", DefaultValueFactory = _ => "jsonl" };
     private readonly Option<string?> _images = new("--images") { Description = "Folder of the pictures; by default that of the questions.", HelpName = "DIR" };
     private readonly Option<string?> _annotations = new("--annotations") { Description = "The answers (vqa).", HelpName = "FILE" };
-    private readonly Option<string> _method = new("--method") { Description = "Methods, joined by commas.", HelpName = "A,B,...", DefaultValueFactory = _ => "flowcut" };
+    private readonly Option<string[]> _method = new("--method") { Description = "Methods, joined by commas; or one with options, 'NAME OPTION=VALUE ...', llm-stage=N@LAYER among them. Repeatable.", HelpName = "A,B,...", DefaultValueFactory = _ => ["flowcut"] };
     private readonly Option<string> _keep = new("--keep") { Description = "Budgets, joined by commas.", HelpName = "N,N,...", Required = true };
     private readonly Option<int?> _limit = new("--limit") { Description = "Ask only the first N questions.", HelpName = "N" };
     private readonly Option<string> _instruction = new("--instruction") { Description = "Put on a line of its own behind each question; '' for none.", HelpName = "TEXT", DefaultValueFactory = _ => "Answer the question using a single word or phrase." };
@@ -40,16 +40,14 @@ internal sealed class EvalCommand
     private int Run(ParseResult parsed, CancellationToken cancellation)
     {
         var format = DataFormat.Find(parsed.GetValue(_format)!);
-        var methods = OptionList.Parse("--method", parsed.GetValue(_method)!).Distinct().ToArray();
-        var maxTokens = parsed.GetValue(_maxTokens);
+                var maxTokens = parsed.GetValue(_maxTokens);
         if (maxTokens < 1) throw new InputException($"--max-tokens is 1 or more, not {maxTokens}");
         if (parsed.GetValue(_limit) is < 1 and var limit) throw new InputException($"--limit is 1 or more, not {limit}");
         var folder = parsed.GetValue(_out);
         if (folder is not null) OutputFile.CheckFolder(folder, TableFile);
         var files = Files(parsed);
         var questions = format.Read(files, parsed.GetValue(_limit));
-        // an unknown method is told before the model is loaded
-        Contender.All(methods, []);
+        var methods = MethodVariant.All(parsed.GetValue(_method)!);
         var pictures = _model.Pictures(parsed);
 
         var progress = new ProgressDisplay(quiet: parsed.GetValue(_json));
@@ -60,9 +58,9 @@ internal sealed class EvalCommand
         {
             new EvaluationRun(model, pictures, parsed.GetValue(_instruction)!, maxTokens).Run(questions, contenders, log, progress, cancellation);
         }
-        catch (OperationCanceledException) when (folder is not null)
+        catch (OperationCanceledException) when (log.Count > 0 && folder is not null)
         {
-            Console.Error.WriteLine($"stopped; the answers so far are in {folder}, and the same command goes on with the others");
+            Console.Error.WriteLine($"stopped; {log.Count} answers are in {folder}, and the same command goes on with the others");
             throw;
         }
 

@@ -19,6 +19,7 @@ internal sealed class GenerateCommand
     private readonly Option<bool> _raw = new("--raw-prompt") { Description = "The prompt is the whole text, <image> included; no chat template." };
     private readonly Option<string?> _trace = new("--trace") { Description = "Write every intermediate tensor to a safetensors file.", HelpName = "FILE" };
     private readonly Option<string?> _overlay = new("--overlay") { Description = "Write the picture with the kept patches marked.", HelpName = "FILE.png" };
+    private readonly Option<bool> _show = new("--show") { Description = "Draw the same in the terminal." };
     private readonly Option<bool> _json = new("--json") { Description = "Print one JSON object instead of the text." };
 
     public static Command Create()
@@ -33,6 +34,7 @@ internal sealed class GenerateCommand
         command.Add(arguments._raw);
         command.Add(arguments._trace);
         command.Add(arguments._overlay);
+        command.Add(arguments._show);
         command.Add(arguments._json);
         command.SetAction((parsed, cancellation) => arguments.Run(parsed, cancellation));
         return command;
@@ -66,7 +68,9 @@ internal sealed class GenerateCommand
         if (answer.Finish != FinishReason.Cancelled)
         {
             if (trace is not null) OutputFile.Write(tracePath!, () => trace.Save(tracePath!));
-            if (overlayPath is not null) OutputFile.Write(overlayPath, () => SaveOverlay(overlayPath, pictures[0], answer));
+            var overlay = overlayPath is null && !parsed.GetValue(_show) ? null : Overlay(pictures[0], answer);
+            if (overlayPath is not null) OutputFile.Write(overlayPath, () => PictureWriter.SavePng(overlay!, overlayPath));
+            if (parsed.GetValue(_show)) Show(overlay!);
         }
 
         foreach (var remark in answer.Prepared.Select(p => p.Remark).OfType<string>()) await Console.Error.WriteLineAsync(remark);
@@ -77,9 +81,18 @@ internal sealed class GenerateCommand
     }
 
     /// <summary>Of the first picture: all its crops at once.</summary>
-    private static void SaveOverlay(string path, RgbImage picture, Answer answer)
+    private static RgbImage Overlay(RgbImage picture, Answer answer)
     {
         var crops = answer.Prepared[0].Crops;
-        PictureWriter.SavePng(KeptPatchOverlay.Draw(picture, [.. crops.Select((crop, i) => (crop.Grid, (IReadOnlyList<int>)answer.KeptPatches[i]))], KeptPatchOverlay.UsualSide), path);
+        return KeptPatchOverlay.Draw(picture, [.. crops.Select((crop, i) => (crop.Grid, (IReadOnlyList<int>)answer.KeptPatches[i]))], KeptPatchOverlay.UsualSide);
+    }
+
+    /// <summary>On standard error: standard output is the answer's alone.</summary>
+    private static void Show(RgbImage overlay)
+    {
+        var colors = TerminalPicture.OfStandardError();
+        Console.Error.WriteLine(colors == TerminalPicture.Colors.None
+            ? "--show: no picture, as standard error is no terminal in colour (TERM, COLORTERM and NO_COLOR say so)"
+            : TerminalPicture.Draw(overlay, TerminalPicture.ColumnsOfTerminal(), colors).TrimEnd('\n'));
     }
 }

@@ -48,6 +48,8 @@ internal sealed class AnswerLog : IDisposable
         }
     }
 
+    public int Count => _answers.Count;
+
     public RecordedAnswer? Find(Contender contender, Question question) => _answers.GetValueOrDefault((contender.Method, contender.Keep, question.Id));
 
     /// <summary>It is in the file when this returns.</summary>

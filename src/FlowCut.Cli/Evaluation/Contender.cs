@@ -11,9 +11,10 @@ internal sealed class Contender
 
     private Contender(string method, int? keep) => (Method, Keep) = (method, keep);
 
+    /// <summary>Its name, and the options that differ from its defaults, as the user gave them.</summary>
     public string Method { get; }
 
-    /// <summary>Null where nothing is pruned.</summary>
+    /// <summary>Null where nothing is pruned, or where options say how many tokens stay.</summary>
     public int? Keep { get; }
 
     public IPruningStrategy? Strategy { get; private init; }
@@ -22,11 +23,15 @@ internal sealed class Contender
     public string? Refusal { get; private set; }
 
     /// <summary>The whole model first, then every method at every budget.</summary>
-    /// <exception cref="InputException">There is no such method.</exception>
-    public static List<Contender> All(IEnumerable<string> methods, IReadOnlyList<int> budgets)
+    public static List<Contender> All(IEnumerable<MethodVariant> methods, IReadOnlyList<int> budgets)
     {
         var all = new List<Contender> { new(Whole, null) };
-        foreach (var method in methods.Select(PruningMethod.Find)) all.AddRange(budgets.Select(keep => Of(method, keep)));
+        foreach (var method in methods)
+        {
+            if (method.HasBudget) all.Add(Of(method, null));
+            else all.AddRange(budgets.Select(keep => Of(method, keep)));
+        }
+
         return all;
     }
 
@@ -47,11 +52,11 @@ internal sealed class Contender
         }
     }
 
-    private static Contender Of(PruningMethod method, int keep)
+    private static Contender Of(MethodVariant method, int? keep)
     {
         try
         {
-            return new Contender(method.Name, keep) { Strategy = method.Create(keep, new Dictionary<string, string>()) };
+            return new Contender(method.Name, keep) { Strategy = method.Strategy(keep) };
         }
         catch (InputException e)
         {

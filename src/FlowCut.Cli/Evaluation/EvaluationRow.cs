@@ -30,6 +30,9 @@ internal sealed class EvaluationRow
     /// <summary>Median.</summary>
     public double? PrefillMs { get; private init; }
 
+    /// <summary>Median; null where nothing is pruned or the device does not tell.</summary>
+    public double? SelectionMs { get; private init; }
+
     /// <summary>Mean.</summary>
     public double? CacheBytes { get; private init; }
 
@@ -48,6 +51,7 @@ internal sealed class EvaluationRow
             YesNo = rule == ScoringRule.YesNo ? YesNoFigures.Of(questions.Zip(answers, (q, a) => (q.Answers[0] == "yes", ScoringRule.IsYes(a.Text)))) : null,
             VisionMs = Median(answers.Select(a => a.VisionMs)),
             PrefillMs = Median(answers.Select(a => a.PrefillMs)),
+            SelectionMs = answers.All(a => a.SelectionMs is not null) ? Median(answers.Select(a => a.SelectionMs!.Value)) : null,
             CacheBytes = answers.Average(a => (double)a.CacheBytes),
         };
     }

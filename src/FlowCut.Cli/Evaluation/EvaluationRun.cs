@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
 using FlowCut.Models;
+using FlowCut.Models.Backends.Cpu;
 using FlowCut.Models.Families;
 using FlowCut.Models.Generation;
 using FlowCut.Models.Imaging;
@@ -18,6 +19,9 @@ namespace FlowCut.Cli.Evaluation;
 /// <param name="maxTokens">Of an answer.</param>
 internal sealed class EvaluationRun(VisionLanguageModel model, PictureOptions pictures, string instruction, int maxTokens)
 {
+    /// <summary>Where work is done when a call returns, so that what a method costs can be told from what the model costs.</summary>
+    private readonly SelectionClock? _selection = model.Backend is CpuBackend ? new SelectionClock() : null;
+
     /// <exception cref="InputException">A picture cannot be used, or a question not be asked even without pruning.</exception>
     public void Run(IReadOnlyList<Question> questions, IReadOnlyList<Contender> contenders, AnswerLog log, ProgressDisplay progress, CancellationToken cancellation)
     {
@@ -59,24 +63,28 @@ internal sealed class EvaluationRun(VisionLanguageModel model, PictureOptions pi
     private void Ask(Contender contender, PreprocessedPicture picture, List<Question> questions, Action<RecordedAnswer> answered, CancellationToken cancellation)
     {
         EncodedPicture? encoded = null;
-        var vision = 0.0;
+        double vision = 0, selection = 0;
+        var method = contender.Strategy is { } chosen && _selection is not null ? _selection.Watch(chosen) : contender.Strategy;
         try
         {
             foreach (var question in questions)
             {
                 var prompt = instruction.Length == 0 ? question.Text : $"{question.Text}\n{instruction}";
-                var strategy = contender.Strategy?.About(prompt);
-                if (encoded is null || !ReferenceEquals(strategy, contender.Strategy))
+                _selection?.Restart();
+                var strategy = method?.About(prompt);
+                if (encoded is null || !ReferenceEquals(strategy, method))
                 {
                     encoded?.Dispose();
                     encoded = null;
                     var clock = Stopwatch.StartNew();
                     encoded = model.Encode([picture], strategy, null, cancellation)[0];
                     model.Backend.Wait();
-                    vision = Milliseconds(clock);
+                    vision = Milliseconds(clock.Elapsed);
+                    selection = Milliseconds(_selection?.Elapsed ?? default);
                 }
 
-                answered(Answer(contender, strategy, question.Id, prompt, encoded, cancellation) with { VisionMs = vision });
+                var answer = Answer(contender, strategy, question.Id, prompt, encoded, cancellation);
+                answered(answer with { VisionMs = vision, SelectionMs = answer.SelectionMs + selection });
             }
         }
         finally
@@ -89,17 +97,20 @@ internal sealed class EvaluationRun(VisionLanguageModel model, PictureOptions pi
         Contender contender, IPruningStrategy? strategy, string question, string prompt, EncodedPicture picture, CancellationToken cancellation)
     {
         var tokens = model.Tokenize([new ChatTurn(prompt)], 1, new GenerationOptions());
+        _selection?.Restart();
         var clock = Stopwatch.StartNew();
         using var session = model.Prefill(tokens, [picture], maxTokens, strategy, null, cancellation);
         model.Backend.Wait();
-        var prefill = Milliseconds(clock);
+        var prefill = Milliseconds(clock.Elapsed);
+        double? selection = strategy is null || _selection is null ? null : Milliseconds(_selection.Elapsed);
         clock.Restart();
         var text = Decode(session, cancellation);
-        return new RecordedAnswer(contender.Method, contender.Keep, question, text, TokensOf(picture), 0, prefill, Milliseconds(clock), session.CacheBytes);
+        return new RecordedAnswer(
+            contender.Method, contender.Keep, question, text, TokensOf(picture), 0, prefill, selection, Milliseconds(clock.Elapsed), session.CacheBytes);
     }
 
     /// <summary>To the microsecond, as it is written down.</summary>
-    private static double Milliseconds(Stopwatch clock) => Math.Round(clock.Elapsed.TotalMilliseconds, 3);
+    private static double Milliseconds(TimeSpan time) => Math.Round(time.TotalMilliseconds, 3);
 
     private string Decode(DecodingSession session, CancellationToken cancellation)
     {

@@ -36,6 +36,12 @@ internal sealed class EvaluationTable
         _columns.Add(new("vision_ms", "vision ms", r => r.VisionMs, "F1"));
         _columns.Add(new("prefill_ms", "prefill ms", r => r.PrefillMs, "F1"));
         _columns.Add(new("time_share", "of unpruned", r => (r.VisionMs + r.PrefillMs) / (whole.VisionMs + whole.PrefillMs), "P0"));
+        if (rows.Any(r => r.SelectionMs is not null))
+        {
+            _columns.Add(new("selection_ms", "selection ms", r => r.SelectionMs, "F2"));
+            _columns.Add(new("selection_share", "of unpruned", r => r.SelectionMs / (whole.VisionMs + whole.PrefillMs), "P1"));
+        }
+
         _columns.Add(new("cache_bytes", "KV bytes", r => r.CacheBytes, "F0"));
     }
 

@@ -13,10 +13,11 @@ namespace FlowCut.Cli.Evaluation;
 /// <param name="VisualTokens">Average over the layers of the language model.</param>
 /// <param name="VisionMs">Of encoder and connector, measured once where questions share a picture.</param>
 /// <param name="PrefillMs">Of reading the prompt.</param>
+/// <param name="SelectionMs">The method's part of both; null where the device does not tell.</param>
 /// <param name="DecodeMs">Of the answer's tokens.</param>
 /// <param name="CacheBytes">Of keys and values, room for the answer included.</param>
 internal sealed record RecordedAnswer(
-    string Method, int? Keep, string Question, string Text, double VisualTokens, double VisionMs, double PrefillMs, double DecodeMs, long CacheBytes)
+    string Method, int? Keep, string Question, string Text, double VisualTokens, double VisionMs, double PrefillMs, double? SelectionMs, double DecodeMs, long CacheBytes)
 {
     /// <summary>Without the line's end.</summary>
     public string ToLine()
@@ -33,6 +34,7 @@ internal sealed record RecordedAnswer(
             json.WriteNumber("visual_tokens", VisualTokens);
             json.WriteNumber("vision_ms", VisionMs);
             json.WriteNumber("prefill_ms", PrefillMs);
+            if (SelectionMs is { } selection) json.WriteNumber("selection_ms", selection);
             json.WriteNumber("decode_ms", DecodeMs);
             json.WriteNumber("cache_bytes", CacheBytes);
             json.WriteEndObject();
@@ -55,6 +57,7 @@ internal sealed record RecordedAnswer(
                 value.GetProperty("visual_tokens").GetDouble(),
                 value.GetProperty("vision_ms").GetDouble(),
                 value.GetProperty("prefill_ms").GetDouble(),
+                value.TryGetProperty("selection_ms", out var selection) ? selection.GetDouble() : null,
                 value.GetProperty("decode_ms").GetDouble(),
                 value.GetProperty("cache_bytes").GetInt64());
         }

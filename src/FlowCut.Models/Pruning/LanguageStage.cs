@@ -58,7 +58,11 @@ public sealed class LanguageStageStrategy(IPruningStrategy? inner, LanguageStage
 
     public PositionPolicy? Positions => _inner?.Positions;
 
-    public IPruningStrategy About(string question) => _inner is null ? this : new LanguageStageStrategy(_inner.About(question), _stage);
+    public IPruningStrategy About(string question)
+    {
+        var about = _inner?.About(question);
+        return ReferenceEquals(about, _inner) ? this : new LanguageStageStrategy(about, _stage);
+    }
 
     public ILayerPruning? BeginEncoder(EncoderStage stage) => _inner?.BeginEncoder(stage);
 

@@ -9,7 +9,7 @@ namespace FlowCut.Cli.Tests.Evaluation;
 public class EvalTests
 {
     /// <summary>Columns of a table that a clock fills.</summary>
-    private static readonly string[] s_times = ["vision_ms", "prefill_ms", "time_share"];
+    private static readonly string[] s_times = ["vision_ms", "prefill_ms", "time_share", "selection_ms", "selection_share"];
 
     [Fact]
     public void Interrupted_anywhere_it_comes_to_the_same_table()
@@ -60,6 +60,31 @@ public class EvalTests
         Assert.Equal(3, plot.Descendants().Count(e => e.Name.LocalName == "circle"));
     }
 
+    [Fact]
+    public void Variants_of_a_method_are_rows_of_their_own()
+    {
+        using var folder = new TemporaryFolder();
+        WriteData(folder);
+        string[] variants = ["--method", "flowcut", "--method", "flowcut  criteria=attention", "--method", "flowcut llm-stage=4@1", "--method", "fastv layer=2 count=9", "--method", "cls layer=99"];
+        var result = Succeed(folder, [.. variants, "--keep", "16"]);
+        using var json = JsonDocument.Parse(File.ReadAllText(folder["out/table.json"]));
+        var rows = json.RootElement.GetProperty("rows").EnumerateArray().ToList();
+        Assert.Equal(
+            ["unpruned ", "flowcut 16", "flowcut criteria=attention 16", "flowcut llm-stage=4@1 16", "fastv layer=2 count=9 ", "cls layer=99 16"],
+            rows.Select(r => $"{r.GetProperty("method").GetString()} {r.GetProperty("keep")}"));
+        // four layers: two see the 16 tokens of the encoder and two 4, or two all 64 and two 9
+        Assert.Equal([64, 16, 16, 10, 36.5], rows.Take(5).Select(r => r.GetProperty("visual_tokens").GetDouble()));
+        Assert.Contains("layer", rows[5].GetProperty("not_applicable").GetString(), StringComparison.Ordinal);
+        Assert.Contains("flowcut llm-stage=4@1", result.Output, StringComparison.Ordinal);
+        Assert.False(rows[0].TryGetProperty("selection_ms", out _));
+        Assert.All(rows.Skip(1).Take(4), r => Assert.InRange(r.GetProperty("selection_ms").GetDouble(), 0.001, r.GetProperty("vision_ms").GetDouble() + r.GetProperty("prefill_ms").GetDouble()));
+
+        // the same once more: nothing is asked again
+        var answers = File.ReadAllText(folder["out/answers.jsonl"]);
+        Succeed(folder, [.. variants, "--keep", "16"]);
+        Assert.Equal(answers, File.ReadAllText(folder["out/answers.jsonl"]));
+    }
+
     [Theory]
     [InlineData("uniform", 8)]
     [InlineData("flowcut", 16)]
@@ -103,6 +128,8 @@ public class EvalTests
 
     [Theory]
     [InlineData("--method", "fastest", "the methods are")]
+    [InlineData("--method", "flowcut ema=1 ema=2", "gives 'ema' twice")]
+    [InlineData("--method", "flowcut llm-stage=4", "N@LAYER")]
     [InlineData("--keep", "65", "1 to 64")]
     [InlineData("--limit", "0", "--limit")]
     [InlineData("--format", "coco", "jsonl, pope, vqa, textvqa, gqa")]
