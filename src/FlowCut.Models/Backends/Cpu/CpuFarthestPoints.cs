@@ -31,7 +31,8 @@ internal sealed unsafe class CpuFarthestPoints(CpuThreadPool pool, int lanes) : 
         pool.Run(this, _blocks.Count);
         points[0] = Farthest();
         Array.Fill(_distances, float.PositiveInfinity);
-        _blocks = new RowBlocks(x.Rows, x.Columns);
+        // a step is one product per row: larger blocks than elsewhere, or the hand-over of small ones would cost more than it saves
+        _blocks = new RowBlocks(x.Rows, x.Columns / 8);
         for (var i = 1; i < points.Length; i++)
         {
             _latest = points[i - 1];

@@ -23,6 +23,8 @@ internal readonly unsafe struct CpuView
 
     public Span<float> RowSpan(int row) => new(Row(row), Columns);
 
+    public CpuView SliceRows(int start, int count) => new(Row(start), count, Columns, Stride);
+
     /// <exception cref="ArgumentException">The tensor is another backend's, or reaches beyond its buffer.</exception>
     public static CpuView Of(Tensor tensor, string name)
     {

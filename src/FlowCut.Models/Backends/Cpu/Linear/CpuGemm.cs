@@ -8,9 +8,10 @@ internal interface ICpuGemm : IDisposable
 }
 
 /// <summary>
-/// y = activation(x·Wᵀ + bias) + residual for many rows. x is packed once for all threads; each part of work widens its
-/// weight rows to fp32 step by step of <see cref="GemmBlocks.Depth"/> and adds up a transposed block of y, which its
-/// last step finishes and writes. The order of the sums depends on the shape alone.
+/// y = activation(x·Wᵀ + bias) + residual for many rows, block by block of <see cref="GemmBlocks.ActivationRows"/>. A block of x is
+/// packed once for all threads and stays in the last-level cache, whatever the number of rows; each part of work widens its weight
+/// rows to fp32 step by step of <see cref="GemmBlocks.Depth"/> and adds up a transposed block of y, which its last step finishes and
+/// writes. The order of the sums depends on the shape alone.
 /// </summary>
 internal sealed unsafe class CpuGemm<TTile>(CpuThreadPool pool) : ICpuGemm
     where TTile : struct, IGemmTile
@@ -22,21 +23,25 @@ internal sealed unsafe class CpuGemm<TTile>(CpuThreadPool pool) : ICpuGemm
 
     public void Run(in LinearArguments arguments)
     {
-        int rows = arguments.X.Rows, depth = arguments.Weight.Columns;
-        var panels = (rows + TTile.Lanes - 1) / TTile.Lanes;
-        var steps = (depth + GemmBlocks.Depth - 1) / GemmBlocks.Depth;
-        var packed = (float*)_packed.Rent((long)Math.Max(1, steps) * panels * GemmBlocks.Depth * TTile.Lanes * sizeof(float));
-        _pack.X = arguments.X;
-        _pack.Packed = packed;
-        _pack.Panels = panels;
-        pool.Run(_pack, panels);
+        var steps = Math.Max(1, (arguments.Weight.Columns + GemmBlocks.Depth - 1) / GemmBlocks.Depth);
+        for (var first = 0; first < arguments.X.Rows; first += GemmBlocks.ActivationRows)
+        {
+            var block = arguments.SliceRows(first, Math.Min(GemmBlocks.ActivationRows, arguments.X.Rows - first));
+            var panels = (block.X.Rows + TTile.Lanes - 1) / TTile.Lanes;
+            var packed = (float*)_packed.Rent((long)steps * panels * GemmBlocks.Depth * TTile.Lanes * sizeof(float));
+            _pack.X = block.X;
+            _pack.Packed = packed;
+            _pack.Panels = panels;
+            pool.Run(_pack, panels);
 
-        _multiply.Arguments = arguments;
-        _multiply.Packed = packed;
-        _multiply.Panels = panels;
-        _multiply.Weights = _weights;
-        _multiply.Blocks = _blocks;
-        pool.Run(_multiply, _multiply.Parts);
+            _multiply.Arguments = block;
+            _multiply.Packed = packed;
+            _multiply.Panels = panels;
+            _multiply.Weights = _weights;
+            _multiply.Blocks = _blocks;
+            pool.Run(_multiply, _multiply.Parts);
+        }
+
         _multiply.Arguments = default;
     }
 
@@ -75,7 +80,7 @@ internal sealed unsafe class CpuGemm<TTile>(CpuThreadPool pool) : ICpuGemm
         }
     }
 
-    /// <summary>Part (j, i): weight rows of block j for activation rows of block i.</summary>
+    /// <summary>Part j: weight rows of block j for all rows of x.</summary>
     private sealed class MultiplyJob : IParallelJob
     {
         public LinearArguments Arguments;
@@ -83,29 +88,24 @@ internal sealed unsafe class CpuGemm<TTile>(CpuThreadPool pool) : ICpuGemm
         public int Panels;
         public CpuScratch[] Weights = [], Blocks = [];
 
-        private int RowBlocks => (Arguments.X.Rows + GemmBlocks.ActivationRows - 1) / GemmBlocks.ActivationRows;
-
-        public int Parts => (Arguments.Weight.Rows + GemmBlocks.WeightRows - 1) / GemmBlocks.WeightRows * RowBlocks;
+        public int Parts => (Arguments.Weight.Rows + GemmBlocks.WeightRows - 1) / GemmBlocks.WeightRows;
 
         public void Run(int index, int worker)
         {
-            int firstColumn = index / RowBlocks * GemmBlocks.WeightRows, firstRow = index % RowBlocks * GemmBlocks.ActivationRows;
+            var firstColumn = index * GemmBlocks.WeightRows;
             var columns = Math.Min(GemmBlocks.WeightRows, Arguments.Weight.Rows - firstColumn);
-            var rows = Math.Min(GemmBlocks.ActivationRows, Arguments.X.Rows - firstRow);
             // an odd number of cache lines between rows keeps them from competing for the same sets
-            var stride = ((rows + TTile.Lanes - 1) / TTile.Lanes * TTile.Lanes) + 16;
+            var stride = Panels * TTile.Lanes + 16;
             var block = (float*)Blocks[worker].Rent((long)GemmBlocks.WeightRows * stride * sizeof(float));
-            Multiply(firstColumn, columns, firstRow, rows, block, stride, worker);
-            GemmEpilogue.Finish(Arguments, firstColumn, columns, firstRow, rows, block, stride);
+            Multiply(firstColumn, columns, block, stride, worker);
+            GemmEpilogue.Finish(Arguments, firstColumn, columns, block, stride);
         }
 
-        private void Multiply(int firstColumn, int columns, int firstRow, int rows, float* block, int stride, int worker)
+        private void Multiply(int firstColumn, int columns, float* block, int stride, int worker)
         {
             var weight = Arguments.Weight;
             var weights = (float*)Weights[worker].Rent((long)GemmBlocks.WeightRows * GemmBlocks.Depth * sizeof(float));
             var tiles = (columns + TTile.Rows - 1) / TTile.Rows;
-            var firstPanel = firstRow / TTile.Lanes;
-            var panels = (rows + TTile.Lanes - 1) / TTile.Lanes;
             for (var start = 0; start < weight.Columns; start += GemmBlocks.Depth)
             {
                 var depth = Math.Min(GemmBlocks.Depth, weight.Columns - start);
@@ -114,10 +114,10 @@ internal sealed unsafe class CpuGemm<TTile>(CpuThreadPool pool) : ICpuGemm
                 for (var column = columns; column < tiles * TTile.Rows; column++)
                     new Span<float>(weights + column * GemmBlocks.Depth, depth).Clear();
 
-                for (var panel = 0; panel < panels; panel++)
+                for (var panel = 0; panel < Panels; panel++)
                 {
-                    var x = Packed + ((long)(start / GemmBlocks.Depth) * Panels + firstPanel + panel) * GemmBlocks.Depth * TTile.Lanes;
-                    var half = rows - panel * TTile.Lanes <= TTile.Lanes / 2;
+                    var x = Packed + ((long)(start / GemmBlocks.Depth) * Panels + panel) * GemmBlocks.Depth * TTile.Lanes;
+                    var half = Arguments.X.Rows - panel * TTile.Lanes <= TTile.Lanes / 2;
                     for (var tile = 0; tile < tiles; tile++)
                     {
                         var w = weights + tile * TTile.Rows * GemmBlocks.Depth;

@@ -8,8 +8,9 @@ internal static unsafe class GemmEpilogue
 {
     /// <summary>Finishes a transposed block of sums [columns, rows] and writes it to y.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Finish(in LinearArguments arguments, int firstColumn, int columns, int firstRow, int rows, float* block, int stride)
+    public static void Finish(in LinearArguments arguments, int firstColumn, int columns, float* block, int stride)
     {
+        var rows = arguments.X.Rows;
         for (var column = 0; column < columns; column++)
         {
             var bias = arguments.Bias is { } b ? b.Data[firstColumn + column] : 0;
@@ -19,12 +20,12 @@ internal static unsafe class GemmEpilogue
         var y = arguments.Y;
         var c = 0;
         for (; c <= columns - 4 && arguments.Residual is null; c += 4)
-            Transpose.FourRows(block + (long)c * stride, stride, rows, y.Row(firstRow) + firstColumn + c, y.Stride);
+            Transpose.FourRows(block + (long)c * stride, stride, rows, y.Row(0) + firstColumn + c, y.Stride);
         if (c == columns) return;
         for (var row = 0; row < rows; row++)
         {
-            var output = y.Row(firstRow + row) + firstColumn;
-            var residual = arguments.Residual is { } r ? r.Row(firstRow + row) + firstColumn : null;
+            var output = y.Row(row) + firstColumn;
+            var residual = arguments.Residual is { } r ? r.Row(row) + firstColumn : null;
             for (var column = c; column < columns; column++)
             {
                 var value = block[(long)column * stride + row];

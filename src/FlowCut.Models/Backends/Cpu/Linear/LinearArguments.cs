@@ -9,4 +9,12 @@ internal struct LinearArguments
     public Activation Activation;
     public CpuView? Residual;
     public CpuView Y;
+
+    /// <summary>The same for some of the rows.</summary>
+    public readonly LinearArguments SliceRows(int start, int count) => this with
+    {
+        X = X.SliceRows(start, count),
+        Residual = Residual?.SliceRows(start, count),
+        Y = Y.SliceRows(start, count),
+    };
 }
