@@ -1,5 +1,6 @@
 using System.Text.Json;
 using FlowCut.Cli.Tests.Infrastructure;
+using FlowCut.Testing;
 
 namespace FlowCut.Cli.Tests;
 
@@ -31,5 +32,13 @@ public class BenchTests
         var result = FlowcutCommand.Run(["bench", "--model", Sample.Model, "--keep", "8", "--rounds", "1", "--device", "cpu"]);
         Assert.True(result.ExitStatus == 0, result.Error);
         foreach (var part in new[] { Sample.Model, "vision", "prefill", "decode", "speed-up" }) Assert.Contains(part, result.Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Where_pictures_are_cut_their_crops_are_timed_one_by_one_too()
+    {
+        var result = FlowcutCommand.Run(["bench", "--model", Goldens.Require("llava-next-tiny"), "--keep", "8", "--rounds", "1", "--device", "cpu"]);
+        Assert.True(result.ExitStatus == 0, result.Error);
+        Assert.Contains("crop by crop", result.Output, StringComparison.Ordinal);
     }
 }

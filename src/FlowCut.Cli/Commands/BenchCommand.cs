@@ -14,6 +14,8 @@ namespace FlowCut.Cli.Commands;
 /// <summary>flowcut bench: the parts of a model, unpruned and at each budget, interleaved in one run.</summary>
 internal sealed class BenchCommand
 {
+    private const string Vision = "vision", CropByCrop = "crop by crop";
+
     private readonly Option<string?> _model = new("--model") { Description = "A model's folder.", HelpName = "DIR" };
     private readonly Option<string?> _synthetic = new("--synthetic") { Description = $"Random weights of true shapes: {string.Join(" or ", ModelBenchmark.SyntheticNames)}.", HelpName = "NAME" };
     private readonly Option<string?> _tower = new("--vision-tower") { Description = "Folder of the CLIP tower, for the authors' own LLaVA layout.", HelpName = "DIR" };
@@ -81,12 +83,14 @@ internal sealed class BenchCommand
         var rows = new List<BenchRow>();
         foreach (var strategy in strategies)
         {
-            rows.Add(new BenchRow("vision", Tokens(benchmark, strategy), () => benchmark.RunVision(strategy, cancellation))
+            rows.Add(new BenchRow(Vision, Tokens(benchmark, strategy), () => benchmark.RunVision(strategy, cancellation))
             {
                 Flops = strategy is null ? benchmark.VisionFlops() : null,
             });
         }
 
+        // what it is worth that the crops of a picture are one batch
+        if (benchmark.Crops > 1) rows.Add(new BenchRow(CropByCrop, benchmark.PictureTokens, () => benchmark.RunVisionOneByOne(null, cancellation)));
         if (benchmark.Language is null) return rows;
         foreach (var strategy in strategies)
         {
@@ -127,12 +131,12 @@ internal sealed class BenchCommand
         text.Append(CultureInfo.InvariantCulture, $"{run.Name} on {run.Backend.Name}: weights {benchmark.WeightBytes / 1e9:F2} GB, peak memory {run.PeakBytes / 1e9:F2} GB; ");
         text.Append(run.Ceilings is { } c ? string.Create(CultureInfo.InvariantCulture, $"ceilings measured in this run: {c.Gflops:F0} GFLOP/s, {c.GBs:F1} GB/s\n") : "a simulator: its times mean nothing\n");
         if (benchmark.Language is { } language) text.Append(CultureInfo.InvariantCulture, $"prefill: {run.TextTokens} text tokens, scaled to a whole model; decode: one token through the {language.Layers} layers that are loaded, and the head\n");
-        text.Append($"{"",-9}{"visual tokens",14}{"median ms",12}{"p10",10}{"p90",10}{"speed-up",10}{"of ceiling",12}\n");
+        text.Append($"{"",-12}{"visual tokens",14}{"median ms",12}{"p10",10}{"p90",10}{"speed-up",10}{"of ceiling",12}\n");
         foreach (var row in rows)
         {
-            var whole = rows.First(r => r.Part == row.Part);
+            var whole = rows.First(r => r.Part == (row.Part == CropByCrop ? Vision : row.Part));
             var share = row.Share(run.Ceilings) is { } s ? s.ToString("P0", CultureInfo.InvariantCulture) : "";
-            text.Append(CultureInfo.InvariantCulture, $"{row.Part,-9}{row.Keep,14}{row.Quantile(0.5),12:F1}{row.Quantile(0.1),10:F1}{row.Quantile(0.9),10:F1}{whole.Quantile(0.5) / row.Quantile(0.5),9:F2}×{share,12}\n");
+            text.Append(CultureInfo.InvariantCulture, $"{row.Part,-12}{row.Keep,14}{row.Quantile(0.5),12:F1}{row.Quantile(0.1),10:F1}{row.Quantile(0.9),10:F1}{whole.Quantile(0.5) / row.Quantile(0.5),9:F2}×{share,12}\n");
         }
 
         return text.ToString();
