@@ -13,44 +13,63 @@ from vocabulary import BOS, EOS, PAD, PICTURE, write_json
 TOWER, DECODER = "vision_tower.vision_model.", "language_model.model."
 
 
-def tensors(model):
-    """Hugging Face's names and tensors."""
-    state = {name: value.detach().float().cpu() for name, value in model.state_dict().items()}
-    result = {}
-    for name in ("class_embedding", "patch_embedding.weight"):
-        result[f"{TOWER}embeddings.{name}"] = state["tower." + name]
-    result[TOWER + "embeddings.position_embedding.weight"] = state["tower.position_embedding"]
+def parts(model):
+    """Hugging Face's names, the parts of the model's parameters that they name, and by what the stored values differ from these."""
+    tower = model.tower
+    yield f"{TOWER}embeddings.class_embedding", tower.class_embedding, 1
+    yield f"{TOWER}embeddings.patch_embedding.weight", tower.patch_embedding.weight, 1
+    yield f"{TOWER}embeddings.position_embedding.weight", tower.position_embedding, 1
     for norm in ("pre_layrnorm", "post_layernorm"):
         for kind in ("weight", "bias"):
-            result[f"{TOWER}{norm}.{kind}"] = state[f"tower.{norm}.{kind}"]
-    for i in range(model.shape.vision_layers):
-        source, target = f"tower.layers.{i}.", f"{TOWER}encoder.layers.{i}."
+            yield f"{TOWER}{norm}.{kind}", getattr(getattr(tower, norm), kind), 1
+    for i, layer in enumerate(tower.layers):
+        target = f"{TOWER}encoder.layers.{i}."
         for kind in ("weight", "bias"):
             for name in ("layer_norm1", "layer_norm2"):
-                result[f"{target}{name}.{kind}"] = state[f"{source}{name}.{kind}"]
-            for name, part in zip("qkv", state[f"{source}qkv.{kind}"].chunk(3)):
-                result[f"{target}self_attn.{name}_proj.{kind}"] = part
-            result[f"{target}self_attn.out_proj.{kind}"] = state[f"{source}out_proj.{kind}"]
-            result[f"{target}mlp.fc1.{kind}"] = state[f"{source}fc1.{kind}"] / QUICK_GELU
-        result[target + "mlp.fc2.weight"] = state[source + "fc2.weight"] * QUICK_GELU
-        result[target + "mlp.fc2.bias"] = state[source + "fc2.bias"]
+                yield f"{target}{name}.{kind}", getattr(getattr(layer, name), kind), 1
+            for name, part in zip("qkv", getattr(layer.qkv, kind).chunk(3)):
+                yield f"{target}self_attn.{name}_proj.{kind}", part, 1
+            yield f"{target}self_attn.out_proj.{kind}", getattr(layer.out_proj, kind), 1
+            yield f"{target}mlp.fc1.{kind}", getattr(layer.fc1, kind), 1 / QUICK_GELU
+            yield f"{target}mlp.fc2.{kind}", getattr(layer.fc2, kind), QUICK_GELU
     for name in ("linear_1", "linear_2"):
         for kind in ("weight", "bias"):
-            result[f"multi_modal_projector.{name}.{kind}"] = state[f"{name}.{kind}"]
-    result[DECODER + "embed_tokens.weight"] = state["embed_tokens.weight"]
-    for i in range(model.shape.layers):
-        source, target = f"layers.{i}.", f"{DECODER}layers.{i}."
+            yield f"multi_modal_projector.{name}.{kind}", getattr(getattr(model, name), kind), 1
+    yield DECODER + "embed_tokens.weight", model.embed_tokens.weight, 1
+    for i, layer in enumerate(model.layers):
+        target = f"{DECODER}layers.{i}."
         for name in ("input_layernorm", "post_attention_layernorm"):
-            result[f"{target}{name}.weight"] = state[f"{source}{name}.weight"]
-        for name, part in zip("qkv", state[source + "qkv.weight"].chunk(3)):
-            result[f"{target}self_attn.{name}_proj.weight"] = part
-        result[target + "self_attn.o_proj.weight"] = state[source + "o_proj.weight"]
-        for name, part in zip(("gate", "up"), state[source + "gate_up.weight"].chunk(2)):
-            result[f"{target}mlp.{name}_proj.weight"] = part
-        result[target + "mlp.down_proj.weight"] = state[source + "down_proj.weight"]
-    result[DECODER + "norm.weight"] = state["norm.weight"]
-    result["language_model.lm_head.weight"] = state["lm_head.weight"]
-    return {name: value.half().contiguous() for name, value in result.items()}
+            yield f"{target}{name}.weight", getattr(layer, name).weight, 1
+        for name, part in zip("qkv", layer.qkv.weight.chunk(3)):
+            yield f"{target}self_attn.{name}_proj.weight", part, 1
+        yield target + "self_attn.o_proj.weight", layer.o_proj.weight, 1
+        for name, part in zip(("gate", "up"), layer.gate_up.weight.chunk(2)):
+            yield f"{target}mlp.{name}_proj.weight", part, 1
+        yield target + "mlp.down_proj.weight", layer.down_proj.weight, 1
+    yield DECODER + "norm.weight", model.norm.weight, 1
+    yield "language_model.lm_head.weight", model.lm_head.weight, 1
+
+
+def tensors(model):
+    return {name: (value.detach().float().cpu() * factor).half().contiguous() for name, value, factor in parts(model)}
+
+
+@torch.no_grad()
+def restore(model, folder):
+    """Sets a model to exported weights. Decoder layers that the export does not have begin as layers that add nothing."""
+    with open(os.path.join(folder, "model.safetensors"), "rb") as file:
+        size, = struct.unpack("<Q", file.read(8))
+        header, data = json.loads(file.read(size)), file.read()
+    for name, value, factor in parts(model):
+        if name in header:
+            start, end = header[name]["data_offsets"]
+            stored = torch.frombuffer(bytearray(data[start:end]), dtype=torch.float16).view(header[name]["shape"])
+            value.copy_(stored.float() / factor)
+        elif name.startswith(DECODER + "layers."):
+            if name.endswith(("o_proj.weight", "down_proj.weight")):
+                value.zero_()
+        else:
+            raise ValueError(f"{folder} has no {name}")
 
 
 def write_safetensors(path, values):

@@ -15,7 +15,7 @@ class Shape:
     vision_layers: int = 12
     vision_heads: int = 2      # of 80: FlowCut's kernels know heads of 64, 72, 80, 96 and 128
     width: int = 128
-    layers: int = 4
+    layers: int = 6
     heads: int = 2             # of 64: their decode attention knows 64, 96 and 128
     intermediate: int = 352
 

@@ -1,10 +1,12 @@
 """
 Trains the demo model from nothing on scenes made as it goes, for a given time.
 
-    python3 train.py --device cuda --minutes 6 --data artifacts/demo-data --out OUT
+    python3 train.py --device cuda --layers 4 --minutes 6 --data artifacts/demo-data --out FIRST
+    python3 train.py --device cuda --layers 6 --start FIRST/model --minutes 2.5 --data artifacts/demo-data --out OUT
 
 Stage 1 teaches the vision tower alone what every patch shows and what is in the picture; stage 2 the whole model to answer questions,
-with some of the patches dropped at random, so that pruning is nothing new to it. Every minute a checkpoint and the model in Hugging
+with some of the patches dropped at random, so that pruning is nothing new to it. With --start it goes on from exported weights, in
+stage 2 and more slowly; layers that these do not have are put behind. Every minute a checkpoint and the model in Hugging
 Face's layout are written to OUT, at the end the loss curve and the accuracy on the held-out questions too.
 """
 
@@ -22,13 +24,14 @@ import torch
 import torch.nn.functional as F
 
 from evaluate import evaluate
-from export import export
+from export import export, restore
 from model import Drop, Model, Shape, segment_layout
 from questions import ANSWER, Texts, segments
 from scenes import LABELS, TARGETS, Renderer, sample
 from vocabulary import PAD
 
 STAGE_1 = 0.4            # share of the time
+LATER_RATE = 0.5         # of the rates, where trained weights are gone on from
 TOWER_RATE, DECODER_RATE = 1.2e-3, 1.5e-3
 CHECKPOINT_SECONDS = 60
 
@@ -39,13 +42,18 @@ def load(path):
 
 
 class Training:
-    def __init__(self, assets, device, batch, seed, backgrounds):
+    def __init__(self, assets, device, batch, seed, backgrounds, layers, start=None):
         torch.manual_seed(seed)
         self.device, self.batch = device, batch
         self.generator = torch.Generator(device).manual_seed(seed)
         self.texts = Texts(device)
         self.renderer = Renderer(assets, assets["training_photos"], self.generator, backgrounds)
-        self.model = Model(Shape(), len(self.texts.vocabulary), LABELS, TARGETS).to(device)
+        self.model = Model(Shape(layers=layers), len(self.texts.vocabulary), LABELS, TARGETS)
+        # an export is without the heads that the tower was trained by
+        self.stage_1, self.rate, self.tower_share = (STAGE_1, 1.0, 0.2) if start is None else (0.0, LATER_RATE, 0.0)
+        if start is not None:
+            restore(self.model, start)
+        self.model.to(device)
         self.average = copy.deepcopy(self.model).requires_grad_(False)
         tower = list(self.model.tower.parameters())
         ids = {id(p) for p in tower}
@@ -59,14 +67,15 @@ class Training:
 
     def set_rates(self, progress):
         """Tower: warm-up, level, after the first stage a third and less; decoder: its own warm-up; both fall to 0 with the time."""
-        second = max(0.0, (progress - STAGE_1) / (1 - STAGE_1))
+        second = max(0.0, (progress - self.stage_1) / (1 - self.stage_1))
         fall = 0.5 * (1 + math.cos(math.pi * second))
         for group in self.optimizer.param_groups:
             if group["rate"] == TOWER_RATE:
-                level = min(1.0, progress / 0.02) * (1 - 0.6 * min(1.0, progress / STAGE_1)) * fall
+                first = min(1.0, progress / self.stage_1) if self.stage_1 > 0 else 1.0
+                level = min(1.0, progress / 0.02) * (1 - 0.6 * first) * fall
             else:
                 level = min(1.0, second / 0.03) * fall
-            group["lr"] = group["rate"] * level
+            group["lr"] = group["rate"] * level * self.rate
 
     def scenes(self):
         with torch.no_grad():
@@ -106,13 +115,13 @@ class Training:
         """One step; the losses as a tensor: patches, pictures, answers."""
         self.set_rates(progress)
         with torch.autocast(self.device, dtype=torch.bfloat16, enabled=self.device == "cuda"):
-            if progress < STAGE_1:
+            if progress < self.stage_1:
                 _, _, (patches, pictures) = self.tower_losses()
                 loss, answers = patches + pictures, torch.zeros_like(patches)
             else:
                 scene, tokens, (patches, pictures) = self.tower_losses(self.random_drop())
                 answers = self.answer_loss(scene, tokens)
-                loss = answers + 0.2 * (patches + pictures)
+                loss = answers + self.tower_share * (patches + pictures)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.parameters, 1.0)
@@ -142,9 +151,9 @@ class Training:
         return state["elapsed"]
 
 
-def self_check(assets, heldout, device, folder):
+def self_check(assets, heldout, device, folder, layers, start):
     """A step of each stage, an export and an answer at a small size: what the machine lacks shows before time is spent."""
-    trial = Training(assets, device, 8, 1, 256)
+    trial = Training(assets, device, 8, 1, 256, layers, start)
     for progress in (0.1, 0.7, 0.7, 0.7):
         losses = trial.train_step(progress)
         if not torch.isfinite(losses).all():
@@ -164,6 +173,8 @@ def main():
     parser.add_argument("--batch", type=int, default=256)
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--backgrounds", type=int, default=4096)
+    parser.add_argument("--layers", type=int, default=6, help="of the decoder")
+    parser.add_argument("--start", help="folder of an exported model to go on from")
     parser.add_argument("--resume", help="a checkpoint.pt to go on from")
     arguments = parser.parse_args()
     begin = time.time()
@@ -173,10 +184,10 @@ def main():
     else:
         torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = True
     assets, heldout = (load(os.path.join(arguments.data, name + ".pt.gz")) for name in ("assets", "heldout"))
-    self_check(assets, heldout, arguments.device, arguments.out)
+    self_check(assets, heldout, arguments.device, arguments.out, arguments.layers, arguments.start)
     print(f"self-check passed after {time.time() - begin:.1f} s", flush=True)
 
-    training = Training(assets, arguments.device, arguments.batch, arguments.seed, arguments.backgrounds)
+    training = Training(assets, arguments.device, arguments.batch, arguments.seed, arguments.backgrounds, arguments.layers, arguments.start)
     before = training.resume(arguments.resume) if arguments.resume else 0.0
     print(f"{sum(p.numel() for p in training.model.parameters()):,} parameters, {len(training.texts.vocabulary)} tokens", flush=True)
     budget, start, saved, total, counted = 60 * arguments.minutes, time.time(), time.time(), 0, 0
