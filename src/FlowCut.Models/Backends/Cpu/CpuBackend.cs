@@ -286,6 +286,8 @@ public sealed class CpuBackend : Backend
         _mixRows.Run(CpuView.Of(x, nameof(x)), mix, CpuView.Of(y, mix.Rows, x.Columns, nameof(y)));
     }
 
+    public override void GreedyDeterminant(Tensor x, Tensor relevance, int count, IndexBuffer points, int start) => throw new NotSupportedException();
+
     public override void FarthestPoints(Tensor x, int count, IndexBuffer points, int start)
     {
         CheckPoints(x, count, points, start);
