@@ -231,7 +231,7 @@ public abstract class Backend : IDisposable
         CheckRoom(start + (long)count * group, rows.Capacity, nameof(rows));
     }
 
-    /// <summary>Checks the arguments of <see cref="FarthestPoints"/>.</summary>
+    /// <summary>Checks the arguments of <see cref="FarthestPoints"/> and <see cref="GreedyDeterminant"/>.</summary>
     private protected static void CheckPoints(Tensor x, int count, IndexBuffer points, int start)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(count);
