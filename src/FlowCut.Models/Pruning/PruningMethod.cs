@@ -47,7 +47,7 @@ public abstract class PruningMethod
     public static IReadOnlyList<PruningMethod> All { get; } =
     [
         new FlowCutMethod(), new FastVMethod(), new SparseVlmMethod(isPlus: false), new SparseVlmMethod(isPlus: true), new PyramidDropMethod(),
-        new VisionZipMethod(), new DivPruneMethod(), new VisPrunerMethod(), new HoloVMethod(), new VScanMethod(),
+        new VisionZipMethod(), new DivPruneMethod(), new CdPrunerMethod(), new VisPrunerMethod(), new HoloVMethod(), new VScanMethod(),
         new ClassAttentionMethod(), new RandomMethod(), new UniformMethod(), new PoolMethod(),
     ];
 
