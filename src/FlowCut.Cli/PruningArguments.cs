@@ -44,7 +44,7 @@ internal sealed class PruningArguments
     private PruningChoice Encoder(ParseResult parsed, int[] tokens)
     {
         var method = parsed.GetValue(_method);
-        var settings = Settings(parsed.GetValue(_set) ?? []);
+        var settings = MethodSettingsArguments.Pairs(parsed.GetValue(_set) ?? []);
         if (parsed.GetValue(_keep) is not null && parsed.GetValue(_ratio) is not null)
             throw new InputException("--keep and --keep-ratio both name the budget; give one");
         var keep = parsed.GetValue(_keep) ?? FromRatio(parsed.GetValue(_ratio), tokens);
@@ -81,18 +81,5 @@ internal sealed class PruningArguments
         if (tokens.Any(t => t != tokens[0]))
             throw new InputException($"--keep-ratio means another number for each of these pictures ({string.Join(", ", tokens)} visual tokens); give --keep N");
         return Math.Max(1, (int)Math.Round(r * tokens[0], MidpointRounding.ToEven));
-    }
-
-    private static Dictionary<string, string> Settings(string[] pairs)
-    {
-        var settings = new Dictionary<string, string>(StringComparer.Ordinal);
-        foreach (var pair in pairs)
-        {
-            var equals = pair.IndexOf('=', StringComparison.Ordinal);
-            if (equals < 1) throw new InputException($"--set takes name=value, not '{pair}'");
-            if (!settings.TryAdd(pair[..equals], pair[(equals + 1)..])) throw new InputException($"--set gives '{pair[..equals]}' twice");
-        }
-
-        return settings;
     }
 }

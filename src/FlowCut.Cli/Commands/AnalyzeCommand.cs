@@ -17,6 +17,7 @@ internal sealed class AnalyzeCommand
     private readonly Option<string?> _prompt = new("--prompt") { Description = "A question; its answers appear on the page.", HelpName = "TEXT" };
     private readonly Option<string?> _keep = new("--keep") { Description = "Budgets, joined by commas; by default a quarter of the visual tokens.", HelpName = "N,N,..." };
     private readonly Option<string> _method = new("--method") { Description = "Methods, joined by commas.", HelpName = "A,B,...", DefaultValueFactory = _ => "flowcut" };
+    private readonly MethodSettingsArguments _set = new();
     private readonly Option<int> _maxTokens = new("--max-tokens") { Description = "Tokens of an answer at most.", HelpName = "N", DefaultValueFactory = _ => 64 };
     private readonly Option<string> _out = new("--out") { Description = "Folder to write to; made where it does not exist.", HelpName = "DIR", Required = true };
 
@@ -29,6 +30,7 @@ internal sealed class AnalyzeCommand
         command.Add(arguments._prompt);
         command.Add(arguments._keep);
         command.Add(arguments._method);
+        command.Add(arguments._set.Option);
         command.Add(arguments._maxTokens);
         command.Add(arguments._out);
         command.SetAction((parsed, cancellation) => arguments.Run(parsed, cancellation));
@@ -79,10 +81,11 @@ internal sealed class AnalyzeCommand
     {
         int[] budgets = parsed.GetValue(_keep) is { } list ? OptionList.Budgets(list, tokens) : [Math.Max(1, tokens / 4)];
         var strategies = new List<IPruningStrategy>();
-        foreach (var name in OptionList.Parse("--method", parsed.GetValue(_method)!))
+        var methods = OptionList.Parse("--method", parsed.GetValue(_method)!).Select(PruningMethod.Find).ToList();
+        var settings = _set.Parse(parsed, [.. methods.Select(m => m.Name)]);
+        foreach (var method in methods)
         {
-            var method = PruningMethod.Find(name);
-            foreach (var keep in budgets) strategies.Add(method.Create(keep, new Dictionary<string, string>()));
+            foreach (var keep in budgets) strategies.Add(method.Create(keep, settings[method.Name]));
         }
 
         if (parsed.GetValue(_prompt) is null && strategies.Find(s => !s.PrunesEncoder) is { } inLanguage)

@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Globalization;
 using FlowCut.Cli.Evaluation;
 using FlowCut.Models;
+using FlowCut.Models.Pruning;
 
 namespace FlowCut.Cli.Commands;
 
@@ -17,6 +18,7 @@ internal sealed class EvalCommand
     private readonly Option<string?> _annotations = new("--annotations") { Description = "The answers (vqa).", HelpName = "FILE" };
     private readonly Option<string> _method = new("--method") { Description = "Methods, joined by commas.", HelpName = "A,B,...", DefaultValueFactory = _ => "flowcut" };
     private readonly Option<string> _keep = new("--keep") { Description = "Budgets, joined by commas.", HelpName = "N,N,...", Required = true };
+    private readonly MethodSettingsArguments _set = new();
     private readonly Option<int?> _limit = new("--limit") { Description = "Ask only the first N questions.", HelpName = "N" };
     private readonly Option<string> _instruction = new("--instruction") { Description = "Put on a line of its own behind each question; '' for none.", HelpName = "TEXT", DefaultValueFactory = _ => "Answer the question using a single word or phrase." };
     private readonly Option<int> _maxTokens = new("--max-tokens") { Description = "Tokens of an answer at most.", HelpName = "N", DefaultValueFactory = _ => 16 };
@@ -30,7 +32,7 @@ internal sealed class EvalCommand
         arguments._model.AddTo(command);
         foreach (var option in new Option[]
         {
-            arguments._data, arguments._format, arguments._images, arguments._annotations, arguments._method, arguments._keep,
+            arguments._data, arguments._format, arguments._images, arguments._annotations, arguments._method, arguments._keep, arguments._set.Option,
             arguments._limit, arguments._instruction, arguments._maxTokens, arguments._out, arguments._json,
         }) command.Add(option);
         command.SetAction((parsed, cancellation) => Task.Run(() => arguments.Run(parsed, cancellation), CancellationToken.None));
@@ -48,13 +50,14 @@ internal sealed class EvalCommand
         if (folder is not null) OutputFile.CheckFolder(folder, TableFile);
         var files = Files(parsed);
         var questions = format.Read(files, parsed.GetValue(_limit));
-        // an unknown method is told before the model is loaded
-        Contender.All(methods, []);
+        // an unknown method or option is told before the model is loaded
+        foreach (var method in methods) PruningMethod.Find(method);
+        var settings = _set.Parse(parsed, methods);
         var pictures = _model.Pictures(parsed);
 
         var progress = new ProgressDisplay(quiet: parsed.GetValue(_json));
         using var model = _model.Load(parsed, progress);
-        var contenders = Contender.All(methods, OptionList.Numbers("--keep", parsed.GetValue(_keep)!, model.Description.PictureTokens).Distinct().Order().ToArray());
+        var contenders = Contender.All(methods, OptionList.Numbers("--keep", parsed.GetValue(_keep)!, model.Description.PictureTokens).Distinct().Order().ToArray(), settings);
         using var log = AnswerLog.Open(folder, Conditions(parsed, model, files));
         try
         {

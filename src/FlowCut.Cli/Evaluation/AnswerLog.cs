@@ -11,7 +11,7 @@ internal sealed class AnswerLog : IDisposable
 {
     private const string AnswersFile = "answers.jsonl", RunFile = "run.json";
 
-    private readonly Dictionary<(string Method, int? Keep, string Question), RecordedAnswer> _answers = [];
+    private readonly Dictionary<(string Method, int? Keep, string Settings, string Question), RecordedAnswer> _answers = [];
     private readonly string? _path;
     private readonly FileStream? _file;
 
@@ -19,7 +19,7 @@ internal sealed class AnswerLog : IDisposable
 
     /// <summary>Opens the answers of a run, or begins them.</summary>
     /// <param name="folder">Made where it does not exist; null: nothing is written.</param>
-    /// <param name="conditions">What answers depend on besides method, budget and question.</param>
+    /// <param name="conditions">What answers depend on besides method, its options, budget and question.</param>
     /// <exception cref="InputException">The folder holds answers that were made under other conditions, or a line that is none.</exception>
     /// <exception cref="OutputPathException">The folder cannot be written, or another run writes there.</exception>
     public static AnswerLog Open(string? folder, RunConditions conditions)
@@ -48,7 +48,7 @@ internal sealed class AnswerLog : IDisposable
         }
     }
 
-    public RecordedAnswer? Find(Contender contender, Question question) => _answers.GetValueOrDefault((contender.Method, contender.Keep, question.Id));
+    public RecordedAnswer? Find(Contender contender, Question question) => _answers.GetValueOrDefault((contender.Method, contender.Keep, contender.Settings, question.Id));
 
     /// <summary>It is in the file when this returns.</summary>
     /// <exception cref="OutputFailedException">The disk is full.</exception>
@@ -68,7 +68,7 @@ internal sealed class AnswerLog : IDisposable
 
     public void Dispose() => _file?.Dispose();
 
-    private void Remember(RecordedAnswer answer) => _answers[(answer.Method, answer.Keep, answer.Question)] = answer;
+    private void Remember(RecordedAnswer answer) => _answers[(answer.Method, answer.Keep, answer.Settings, answer.Question)] = answer;
 
     /// <summary>What stands behind the last line's end is an answer whose writing was interrupted.</summary>
     private static void DropTornLine(FileStream file)

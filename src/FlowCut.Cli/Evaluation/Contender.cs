@@ -9,12 +9,15 @@ internal sealed class Contender
     /// <summary>The method's name where nothing is pruned.</summary>
     public const string Whole = "unpruned";
 
-    private Contender(string method, int? keep) => (Method, Keep) = (method, keep);
+    private Contender(string method, int? keep, string settings = "") => (Method, Keep, Settings) = (method, keep, settings);
 
     public string Method { get; }
 
     /// <summary>Null where nothing is pruned.</summary>
     public int? Keep { get; }
+
+    /// <summary>The method's options as they are written down, by name; empty where none is set.</summary>
+    public string Settings { get; }
 
     public IPruningStrategy? Strategy { get; private init; }
 
@@ -22,11 +25,14 @@ internal sealed class Contender
     public string? Refusal { get; private set; }
 
     /// <summary>The whole model first, then every method at every budget.</summary>
+    /// <param name="methods">Their names.</param>
+    /// <param name="budgets">For each of them.</param>
+    /// <param name="settings">Each method's options.</param>
     /// <exception cref="InputException">There is no such method.</exception>
-    public static List<Contender> All(IEnumerable<string> methods, IReadOnlyList<int> budgets)
+    public static List<Contender> All(IEnumerable<string> methods, IReadOnlyList<int> budgets, IReadOnlyDictionary<string, IReadOnlyDictionary<string, string>> settings)
     {
         var all = new List<Contender> { new(Whole, null) };
-        foreach (var method in methods.Select(PruningMethod.Find)) all.AddRange(budgets.Select(keep => Of(method, keep)));
+        foreach (var method in methods.Select(PruningMethod.Find)) all.AddRange(budgets.Select(keep => Of(method, keep, settings[method.Name])));
         return all;
     }
 
@@ -47,15 +53,16 @@ internal sealed class Contender
         }
     }
 
-    private static Contender Of(PruningMethod method, int keep)
+    private static Contender Of(PruningMethod method, int keep, IReadOnlyDictionary<string, string> settings)
     {
+        var text = string.Join(' ', settings.OrderBy(s => s.Key, StringComparer.Ordinal).Select(s => $"{s.Key}={s.Value}"));
         try
         {
-            return new Contender(method.Name, keep) { Strategy = method.Create(keep, new Dictionary<string, string>()) };
+            return new Contender(method.Name, keep, text) { Strategy = method.Create(keep, settings) };
         }
         catch (InputException e)
         {
-            return new Contender(method.Name, keep) { Refusal = e.Message };
+            return new Contender(method.Name, keep, text) { Refusal = e.Message };
         }
     }
 }

@@ -65,7 +65,7 @@ internal sealed class EvaluationRun(VisionLanguageModel model, PictureOptions pi
             foreach (var question in questions)
             {
                 var prompt = instruction.Length == 0 ? question.Text : $"{question.Text}\n{instruction}";
-                var strategy = contender.Strategy?.About(prompt);
+                var strategy = contender.Strategy?.About(question.Text);
                 if (encoded is null || !ReferenceEquals(strategy, contender.Strategy))
                 {
                     encoded?.Dispose();
@@ -95,7 +95,7 @@ internal sealed class EvaluationRun(VisionLanguageModel model, PictureOptions pi
         var prefill = Milliseconds(clock);
         clock.Restart();
         var text = Decode(session, cancellation);
-        return new RecordedAnswer(contender.Method, contender.Keep, question, text, TokensOf(picture), 0, prefill, Milliseconds(clock), session.CacheBytes);
+        return new RecordedAnswer(contender.Method, contender.Keep, question, text, TokensOf(picture), 0, prefill, Milliseconds(clock), session.CacheBytes) { Settings = contender.Settings };
     }
 
     /// <summary>To the microsecond, as it is written down.</summary>

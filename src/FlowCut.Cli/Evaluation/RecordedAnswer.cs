@@ -18,6 +18,9 @@ namespace FlowCut.Cli.Evaluation;
 internal sealed record RecordedAnswer(
     string Method, int? Keep, string Question, string Text, double VisualTokens, double VisionMs, double PrefillMs, double DecodeMs, long CacheBytes)
 {
+    /// <summary>The method's options, see <see cref="Contender.Settings"/>; a line without them has none.</summary>
+    public string Settings { get; init; } = "";
+
     /// <summary>Without the line's end.</summary>
     public string ToLine()
     {
@@ -28,6 +31,7 @@ internal sealed record RecordedAnswer(
             json.WriteString("method", Method);
             if (Keep is { } keep) json.WriteNumber("keep", keep);
             else json.WriteNull("keep");
+            if (Settings.Length > 0) json.WriteString("set", Settings);
             json.WriteString("question", Question);
             json.WriteString("answer", Text);
             json.WriteNumber("visual_tokens", VisualTokens);
@@ -56,7 +60,10 @@ internal sealed record RecordedAnswer(
                 value.GetProperty("vision_ms").GetDouble(),
                 value.GetProperty("prefill_ms").GetDouble(),
                 value.GetProperty("decode_ms").GetDouble(),
-                value.GetProperty("cache_bytes").GetInt64());
+                value.GetProperty("cache_bytes").GetInt64())
+            {
+                Settings = value.TryGetProperty("set", out var settings) ? settings.GetString()! : "",
+            };
         }
         catch (Exception e) when (e is KeyNotFoundException or InvalidOperationException or FormatException)
         {

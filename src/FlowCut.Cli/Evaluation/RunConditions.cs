@@ -6,7 +6,7 @@ using FlowCut.Models;
 
 namespace FlowCut.Cli.Evaluation;
 
-/// <summary>What answers depend on besides method, budget and question: answers of different conditions are never put into one table.</summary>
+/// <summary>What answers depend on besides method, its options, budget and question: answers of different conditions are never put into one table.</summary>
 internal sealed class RunConditions
 {
     private readonly List<(string Name, string Value)> _values = [];

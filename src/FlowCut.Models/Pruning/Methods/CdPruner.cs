@@ -25,7 +25,7 @@ internal sealed class CdPrunerMethod : PruningMethod
         {
             throw new InputException(
                 $"{Name} compares pictures with the question by CLIP, whose text tower is in no LLaVA checkpoint: download the CLIP of the model's vision tower "
-                + $"(hf download openai/clip-vit-large-patch14-336 --local-dir clip-vit-large-patch14-336) and name its folder (--set {Clip}=clip-vit-large-patch14-336)");
+                + $"(hf download openai/clip-vit-large-patch14-336 --local-dir clip-vit-large-patch14-336) and name its folder (--set {Clip}=clip-vit-large-patch14-336; in eval and analyze --set {Name}.{Clip}=…)");
         }
 
         if (!Directory.Exists(folder)) throw new InputException($"{Name}: CLIP's folder {folder} ({Clip}) does not exist");
