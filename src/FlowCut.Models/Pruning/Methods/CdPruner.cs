@@ -15,7 +15,7 @@ internal sealed class CdPrunerMethod : PruningMethod
 
     public override IReadOnlyList<PruningMethodOption> Options { get; } =
     [
-        new(Clip, "the folder of the CLIP that the model's vision tower comes from, for its text tower (openai/clip-vit-large-patch14-336); must be given", ""),
+        new(Clip, "the folder of the CLIP that the model's vision tower comes from, for its text tower (LLaVA-1.5: openai/clip-vit-large-patch14-336)", "none, it must be given"),
         new(Question, "the question, for a raw prompt or in place of the one that is asked", "the one that is asked"),
     ];
 
