@@ -10,7 +10,7 @@ public class TokenSelectionBenchmarks : IDisposable
     private const int Tokens = 576, Features = 1024, Hidden = 4096, Keep = 192;
 
     private CpuBackend _backend = null!;
-    private Tensor _features, _tokens, _squares, _merged;
+    private Tensor _features, _tokens, _squares, _merged, _relevance;
     private IndexBuffer _points = null!;
     private readonly RowMix _means = new();
 
@@ -22,6 +22,7 @@ public class TokenSelectionBenchmarks : IDisposable
         _tokens = Filled(Tokens, Hidden);
         _squares = _backend.Allocate(Tokens, Tokens);
         _merged = _backend.Allocate(Keep, Hidden);
+        _relevance = Filled(1, Tokens);
         _points = _backend.AllocateIndices(Keep);
         for (var i = 0; i < Keep; i++)
         {
@@ -33,6 +34,10 @@ public class TokenSelectionBenchmarks : IDisposable
     /// <summary>DivPrune.</summary>
     [Benchmark]
     public void FarthestPoints() => _backend.FarthestPoints(_tokens, Keep, _points, 0);
+
+    /// <summary>CDPruner.</summary>
+    [Benchmark]
+    public void GreedyDeterminant() => _backend.GreedyDeterminant(_tokens, _relevance, Keep, _points, 0);
 
     /// <summary>VisPruner: all patches with all, more than it compares.</summary>
     [Benchmark]
@@ -55,7 +60,7 @@ public class TokenSelectionBenchmarks : IDisposable
     public void Dispose()
     {
         GC.SuppressFinalize(this);
-        foreach (var tensor in new[] { _features, _tokens, _squares, _merged }) tensor.Buffer?.Dispose();
+        foreach (var tensor in new[] { _features, _tokens, _squares, _merged, _relevance }) tensor.Buffer?.Dispose();
         _points?.Dispose();
         _backend?.Dispose();
     }

@@ -97,7 +97,7 @@ public sealed class VisionLanguageModel : IDisposable
         ArgumentNullException.ThrowIfNull(pictures);
         options ??= new GenerationOptions();
         options.Validate();
-        if (options.Pruning is { } pruning && turns.Count > 0) options = options with { Pruning = pruning.About(turns[^1].User) };
+        if (options is { Pruning: { } pruning, RawPrompt: false } && turns.Count > 0) options = options with { Pruning = pruning.About(turns[^1].User) };
         return new Answer(this, Tokenize(turns, pictures.Count, options), pictures, options);
     }
 

@@ -17,6 +17,7 @@ public class RivalMethodTests
     [InlineData("pdrop-64-coffee-wide")]
     [InlineData("visionzip-64-chelsea")]
     [InlineData("divprune-64-coffee-wide")]
+    [InlineData("cdpruner-32-chelsea")]
     [InlineData("holov-192-chelsea")]
     [InlineData("vscan-64-chelsea")]
     public void A_golden_case_by_its_command_line(string name)
@@ -25,11 +26,11 @@ public class RivalMethodTests
         using var golden = Checkpoint.Open(Goldens.Require($"rivals/{name}.safetensors"));
         using var folder = new TemporaryFolder();
         var arguments = facts.RootElement.GetProperty("cli").EnumerateArray().Select(a => a.GetString()!)
-            .Select(a => a.StartsWith("../", StringComparison.Ordinal) ? Goldens.Require(a[3..]) : a);
+            .Select(a => a.StartsWith("../", StringComparison.Ordinal) ? Goldens.Require(a[3..]) : a == "clip=cdpruner-clip" ? Clip : a);
         var result = FlowcutCommand.Run([.. arguments, "--device", "cpu", "--trace", folder["trace.safetensors"], "--json"]);
         Assert.True(result.ExitStatus == 0, result.Error);
         using var trace = Checkpoint.Open(folder["trace.safetensors"]);
-        foreach (var tensor in golden.Names.Where(n => n.EndsWith("keep_indices", StringComparison.Ordinal) || n.EndsWith("position_ids", StringComparison.Ordinal)))
+        foreach (var tensor in golden.Names.Where(n => n.EndsWith("keep_indices", StringComparison.Ordinal) || n.EndsWith("position_ids", StringComparison.Ordinal) || n == "text.ids"))
         {
             if (tensor != "language.decode.position_ids") Assert.Equal(Integers(golden, tensor), Integers(trace, tensor));
         }
@@ -45,6 +46,8 @@ public class RivalMethodTests
     [InlineData("--method fastv --keep 8", "average of 8", "17 is the least")]
     [InlineData("--method pdrop --set layers=9 --set ratios=0.5", "layer 9", "1 to 3")]
     [InlineData("--method random --keep 8 --set seed=x", "seed", "a whole number")]
+    [InlineData("--method cdpruner --keep 8", "hf download openai/clip-vit-large-patch14-336", "--set clip=")]
+    [InlineData("--method cdpruner --keep 8 --set clip=missing", "cdpruner", "missing (clip) does not exist")]
     public void What_does_not_fit_is_said(string options, string part, string reason)
     {
         var result = FlowcutCommand.Run(Sample.Generate(options.Split(' ')));
@@ -85,6 +88,8 @@ public class RivalMethodTests
         Assert.StartsWith("visual tokens 9 of 64", result.ErrorLines[0], StringComparison.Ordinal);
         Assert.StartsWith("visual tokens 5 of 64", result.ErrorLines[^1], StringComparison.Ordinal);
     }
+
+    private static string Clip => $"clip={Goldens.Require("rivals/cdpruner-clip")}";
 
     private static long[] Integers(Checkpoint checkpoint, string name) => MemoryMarshal.Cast<byte, long>(checkpoint.Get(name).Bytes).ToArray();
 }

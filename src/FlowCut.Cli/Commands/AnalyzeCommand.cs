@@ -16,7 +16,7 @@ internal sealed class AnalyzeCommand
     private readonly Option<string> _image = new("--image") { Description = "The picture.", HelpName = "FILE", Required = true };
     private readonly Option<string?> _prompt = new("--prompt") { Description = "A question; its answers appear on the page.", HelpName = "TEXT" };
     private readonly Option<string?> _keep = new("--keep") { Description = "Budgets, joined by commas; by default a quarter of the visual tokens.", HelpName = "N,N,..." };
-    private readonly Option<string> _method = new("--method") { Description = "Methods, joined by commas.", HelpName = "A,B,...", DefaultValueFactory = _ => "flowcut" };
+    private readonly Option<string[]> _method = new("--method") { Description = MethodVariant.HelpText, HelpName = "A,B,...", DefaultValueFactory = _ => ["flowcut"] };
     private readonly Option<int> _maxTokens = new("--max-tokens") { Description = "Tokens of an answer at most.", HelpName = "N", DefaultValueFactory = _ => 64 };
     private readonly Option<string> _out = new("--out") { Description = "Folder to write to; made where it does not exist.", HelpName = "DIR", Required = true };
 
@@ -79,10 +79,10 @@ internal sealed class AnalyzeCommand
     {
         int[] budgets = parsed.GetValue(_keep) is { } list ? OptionList.Budgets(list, tokens) : [Math.Max(1, tokens / 4)];
         var strategies = new List<IPruningStrategy>();
-        foreach (var name in OptionList.Parse("--method", parsed.GetValue(_method)!))
+        foreach (var method in MethodVariant.All(parsed.GetValue(_method)!))
         {
-            var method = PruningMethod.Find(name);
-            foreach (var keep in budgets) strategies.Add(method.Create(keep, new Dictionary<string, string>()));
+            if (method.HasBudget) strategies.Add(method.Strategy(null));
+            else strategies.AddRange(budgets.Select(keep => method.Strategy(keep)));
         }
 
         if (parsed.GetValue(_prompt) is null && strategies.Find(s => !s.PrunesEncoder) is { } inLanguage)

@@ -15,7 +15,7 @@ internal sealed class EvalCommand
     private readonly Option<string> _format = new("--format") { Description = $"Of the questions: {string.Join(", ", DataFormat.All.Select(f => f.Name))}.", DefaultValueFactory = _ => "jsonl" };
     private readonly Option<string?> _images = new("--images") { Description = "Folder of the pictures; by default that of the questions.", HelpName = "DIR" };
     private readonly Option<string?> _annotations = new("--annotations") { Description = "The answers (vqa).", HelpName = "FILE" };
-    private readonly Option<string[]> _method = new("--method") { Description = "Methods, joined by commas; or one with options, 'NAME OPTION=VALUE ...', llm-stage=N@LAYER among them. Repeatable.", HelpName = "A,B,...", DefaultValueFactory = _ => ["flowcut"] };
+    private readonly Option<string[]> _method = new("--method") { Description = MethodVariant.HelpText, HelpName = "A,B,...", DefaultValueFactory = _ => ["flowcut"] };
     private readonly Option<string> _keep = new("--keep") { Description = "Budgets, joined by commas.", HelpName = "N,N,...", Required = true };
     private readonly Option<int?> _limit = new("--limit") { Description = "Ask only the first N questions.", HelpName = "N" };
     private readonly Option<string> _instruction = new("--instruction") { Description = "Put on a line of its own behind each question; '' for none.", HelpName = "TEXT", DefaultValueFactory = _ => "Answer the question using a single word or phrase." };

@@ -44,6 +44,11 @@ internal static class ModelCommand
                   hf download liuhaotian/llava-v1.5-7b --local-dir llava-v1.5-7b
                   hf download openai/clip-vit-large-patch14-336 --local-dir clip-vit-large-patch14-336
 
+                The same folder of CLIP is what the pruning method cdpruner compares pictures and questions by, with either layout
+                (of it config.json, vocab.json, merges.txt, the two small tokenizer files and pytorch_model.bin):
+
+                  --method cdpruner --keep 64 --set clip=clip-vit-large-patch14-336
+
                 LLaVA-NeXT, InternVL2 and Qwen2-VL, for instance (InternVL2 in either layout, without its Python files):
 
                   hf download llava-hf/llava-v1.6-mistral-7b-hf --local-dir llava-v1.6-mistral-7b-hf

@@ -71,7 +71,7 @@ internal sealed class EvaluationRun(VisionLanguageModel model, PictureOptions pi
             {
                 var prompt = instruction.Length == 0 ? question.Text : $"{question.Text}\n{instruction}";
                 _selection?.Restart();
-                var strategy = method?.About(prompt);
+                var strategy = method?.About(question.Text);
                 if (encoded is null || !ReferenceEquals(strategy, method))
                 {
                     encoded?.Dispose();

@@ -192,6 +192,15 @@ public abstract class Backend : IDisposable
     /// </summary>
     public abstract void FarthestPoints(Tensor x, int count, IndexBuffer points, int start);
 
+    /// <summary>
+    /// Greedy maximum a posteriori choice of a determinantal point process with L[i, j] = r_i · cosine(x_i, x_j) · r_j: again and again the row
+    /// with the largest gain of the determinant, ties to the lowest. x [n, d] of either precision, relevance r [1, n] in single precision, sums
+    /// fp32. The rows' numbers, in the order of choice, to points[start] …; −1 from where no row has a gain that is a positive number (beyond
+    /// the rank of x). Memory grows with n · count, not with n². spec: Chen, Zhang, Zhou 2018, "Fast Greedy MAP Inference for Determinantal
+    /// Point Process", algorithm 1.
+    /// </summary>
+    public abstract void GreedyDeterminant(Tensor x, Tensor relevance, int count, IndexBuffer points, int start);
+
     public void Dispose()
     {
         Dispose(true);
@@ -222,7 +231,7 @@ public abstract class Backend : IDisposable
         CheckRoom(start + (long)count * group, rows.Capacity, nameof(rows));
     }
 
-    /// <summary>Checks the arguments of <see cref="FarthestPoints"/>.</summary>
+    /// <summary>Checks the arguments of <see cref="FarthestPoints"/> and <see cref="GreedyDeterminant"/>.</summary>
     private protected static void CheckPoints(Tensor x, int count, IndexBuffer points, int start)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(count);

@@ -55,7 +55,7 @@ internal sealed class EncodedCrops
         var records = crops.Select(crop => parts.Encoder.CreateRecord(crop.Grid.Columns * crop.Grid.Rows)).ToArray();
         var visionTrace = trace is null ? null : new VisionTrace(trace, parts.Backend, crops.Count, config, form);
         visionTrace?.Pixels(crops);
-        using var reduction = parts.Encoder.BeginReduction(strategy, crops, records, recordScores: trace is not null);
+        using var reduction = parts.Encoder.BeginReduction(strategy, crops, records, trace);
         var (hidden, sequences) = parts.Encoder.Encode(crops, strategy, reduction, records, visionTrace, cancellation);
         if (reduction is not null)
         {

@@ -45,7 +45,7 @@ internal sealed class ReducedCrops(ModelParts parts, ITokenReduction reduction, 
 
     private (Tensor[] Features, Tensor[] Tokens) ReduceThenProject(PruningRecord[] records, List<DeviceBuffer> owned)
     {
-        var reduced = Array.ConvertAll(Enumerable.Range(0, sequences.Count).ToArray(), crop => Reduce(crop, Features(crop).JoinRows(Group), records[crop]));
+        var reduced = Array.ConvertAll(Enumerable.Range(0, sequences.Count).ToArray(), crop => Reduce(crop, Features(crop).JoinRows(Group), Features(crop), records[crop]));
         var width = hidden.Columns * Group;
         var features = Allocate(reduced.Sum(r => r.Numbers.Length), width, Precision.Single, owned);
         var rows = Split(features, reduced);
@@ -68,7 +68,7 @@ internal sealed class ReducedCrops(ModelParts parts, ITokenReduction reduction, 
             return all.SliceRows(row - f.Rows / Group, f.Rows / Group);
         });
         var reduced = new ReducedTokens[features.Length];
-        for (var i = 0; i < reduced.Length; i++) reduced[i] = Reduce(i, whole[i], records[i]);
+        for (var i = 0; i < reduced.Length; i++) reduced[i] = Reduce(i, whole[i], features[i], records[i]);
         var tokens = Split(Allocate(reduced.Sum(r => r.Numbers.Length), all.Columns, Precision.Activation, owned), reduced);
         for (var i = 0; i < tokens.Length; i++) Apply(reduced[i], whole[i], null, tokens[i]);
         return (features, tokens);
@@ -81,12 +81,13 @@ internal sealed class ReducedCrops(ModelParts parts, ITokenReduction reduction, 
         return hidden.SliceRows(sequences.Start(crop) + classRows, sequences.Length(crop) - classRows);
     }
 
-    private ReducedTokens Reduce(int crop, Tensor tokens, PruningRecord record)
+    private ReducedTokens Reduce(int crop, Tensor tokens, Tensor features, PruningRecord record)
     {
         var result = reduction.Reduce(new TokenFeatures
         {
             Sequence = crop,
             Tokens = tokens,
+            Features = features,
             Trace = trace?.Scope(Trace.Prefix(crop, sequences.Count) + "vision."),
         });
         if (result.Kept is { } kept) record.Reduce(kept);

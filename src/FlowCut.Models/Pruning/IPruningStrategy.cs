@@ -1,4 +1,6 @@
 using FlowCut.Models.Backends;
+using FlowCut.Models.Tracing;
+using FlowCut.Models.Vision;
 
 namespace FlowCut.Models.Pruning;
 
@@ -20,7 +22,10 @@ public interface IPruningStrategy
     /// <summary>Positions of the kept tokens in the language model; null: the model's own rule.</summary>
     PositionPolicy? Positions => null;
 
-    /// <summary>The strategy for one question: the last turn, or the whole prompt where it is given raw. Most do not ask.</summary>
+    /// <summary>
+    /// The strategy for one question: the text of the last turn, without template and without an instruction that is put behind every question.
+    /// Not called for a raw prompt, of which nobody says what the question is. Most do not ask.
+    /// </summary>
     IPruningStrategy About(string question) => this;
 
     /// <summary>Begins a run over the layers of a vision encoder; null where nothing is pruned between them.</summary>
@@ -135,6 +140,15 @@ public sealed class EncoderStage
 
     /// <summary>Columns and rows of each sequence's patches; empty where a run between layers begins, which does not ask.</summary>
     public IReadOnlyList<(int Columns, int Rows)> Grids { get; init; } = [];
+
+    /// <summary>Receives what decided about all pictures; null: nothing is recorded. Also null where a run between layers begins.</summary>
+    public TraceScope? Trace { get; init; }
+
+    /// <summary>CLIP's norm behind its last layer, which the model does not run; null where the encoder is no CLIP.</summary>
+    internal Lazy<VisionNorm>? PostNorm { get; init; }
+
+    /// <summary>Keeps what a strategy loads beside the model, as long as the encoder.</summary>
+    internal LoadedOnce Loaded { get; init; } = new();
 
     /// <summary>Visual tokens that a sequence becomes.</summary>
     public int Tokens(int sequence) => Patches(sequence) / GroupSize;

@@ -29,6 +29,9 @@ public sealed class TokenFeatures
     /// <summary>[tokens, width]: the connector's outputs, or the encoder's features, those of a token joined. Valid during the call.</summary>
     public required Tensor Tokens { get; init; }
 
+    /// <summary>[patches, width]: the encoder's features that the tokens were made of. Valid during the call.</summary>
+    public required Tensor Features { get; init; }
+
     /// <summary>Receives what decided; null: nothing is recorded.</summary>
     public TraceScope? Trace { get; init; }
 }

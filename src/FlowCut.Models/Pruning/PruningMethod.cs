@@ -26,14 +26,16 @@ public abstract class PruningMethod
     public IPruningStrategy Create(int? keep, IReadOnlyDictionary<string, string> settings)
     {
         ArgumentNullException.ThrowIfNull(settings);
-        foreach (var name in settings.Keys)
-        {
-            if (!Options.Any(o => o.Name == name))
-                throw new InputException(Options.Count == 0 ? $"{Name} has no options, so none '{name}'" : $"{Name} has no option '{name}'; its options are {string.Join(", ", Options.Select(o => o.Name))}");
-        }
-
+        foreach (var name in settings.Keys) CheckOption(name);
         CheckBudget(keep, settings);
         return Build(keep, new MethodSettings(this, settings));
+    }
+
+    /// <exception cref="InputException">The method has no option of this name; the message lists those that it has.</exception>
+    public void CheckOption(string name)
+    {
+        if (!Options.Any(o => o.Name == name))
+            throw new InputException(Options.Count == 0 ? $"{Name} has no options, so none '{name}'" : $"{Name} has no option '{name}'; its options are {string.Join(", ", Options.Select(o => o.Name))}");
     }
 
     /// <summary>Whether settings say how many tokens stay where.</summary>
@@ -47,7 +49,7 @@ public abstract class PruningMethod
     public static IReadOnlyList<PruningMethod> All { get; } =
     [
         new FlowCutMethod(), new FastVMethod(), new SparseVlmMethod(isPlus: false), new SparseVlmMethod(isPlus: true), new PyramidDropMethod(),
-        new VisionZipMethod(), new DivPruneMethod(), new VisPrunerMethod(), new HoloVMethod(), new VScanMethod(),
+        new VisionZipMethod(), new DivPruneMethod(), new CdPrunerMethod(), new VisPrunerMethod(), new HoloVMethod(), new VScanMethod(),
         new ClassAttentionMethod(), new RandomMethod(), new UniformMethod(), new PoolMethod(),
     ];
 

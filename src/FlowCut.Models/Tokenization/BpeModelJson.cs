@@ -26,7 +26,12 @@ internal static class BpeModelJson
     }
 
     /// <summary>Reads an object that maps each token to its id.</summary>
-    public static Vocabulary ReadVocabulary(JsonFile file, JsonElement entries, string where, bool isByteLevel)
+    /// <param name="file">Named in errors.</param>
+    /// <param name="entries">The object.</param>
+    /// <param name="where">How errors call it.</param>
+    /// <param name="isByteLevel">Tokens are written in the characters that stand for bytes.</param>
+    /// <param name="hasWordEnds">Tokens at the end of a word have a suffix; in the result they are as <see cref="WordEnd.Spell"/> has them.</param>
+    public static Vocabulary ReadVocabulary(JsonFile file, JsonElement entries, string where, bool isByteLevel, bool hasWordEnds = false)
     {
         file.Members(entries, where);
         // byte-level BPE has a text for each id, and added tokens have ids of their own
@@ -39,7 +44,7 @@ internal static class BpeModelJson
                 throw file.Error($"the id of token '{text}' is not a 32-bit integer");
             }
 
-            vocabulary.Add(text, id);
+            vocabulary.Add(hasWordEnds ? WordEnd.Spell(text) : text, id);
         }
 
         return vocabulary;

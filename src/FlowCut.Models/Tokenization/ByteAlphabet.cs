@@ -56,7 +56,8 @@ internal static class ByteAlphabet
 
 /// <summary>Pre-tokenizer of byte-level BPE: the text is cut by an expression, and each part is written as its UTF-8 bytes.</summary>
 /// <param name="expression">Where the text is cut; null if it is not.</param>
-internal sealed class ByteLevel(SplitExpression? expression) : PreTokenizer
+/// <param name="marksWordEnds">The last byte of a part is written as <see cref="WordEnd"/> has it, and white space is left out.</param>
+internal sealed class ByteLevel(SplitExpression? expression, bool marksWordEnds = false) : PreTokenizer
 {
     private const int StackLimit = 256;
 
@@ -66,10 +67,18 @@ internal sealed class ByteLevel(SplitExpression? expression) : PreTokenizer
         while (!text.IsEmpty)
         {
             var length = expression?.PartLength(text) ?? text.Length;
+            if (marksWordEnds && text[..length].IsWhiteSpace())
+            {
+                text = text[length..];
+                continue;
+            }
+
             var most = checked(3 * length);
             var rented = most <= small.Length ? null : ArrayPool<char>.Shared.Rent(most);
             var spelled = rented is null ? small : rented;
-            encoder.Encode(spelled[..ByteAlphabet.Write(text[..length], spelled)], buffer);
+            var written = ByteAlphabet.Write(text[..length], spelled);
+            if (marksWordEnds) spelled[written - 1] = WordEnd.Mark(spelled[written - 1]);
+            encoder.Encode(spelled[..written], buffer);
             if (rented is not null) ArrayPool<char>.Shared.Return(rented);
             text = text[length..];
         }

@@ -18,6 +18,9 @@ internal abstract class SplitExpression
     public const string Qwen2Pattern =
         @"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
 
+    /// <summary>CLIP's. White space belongs to none of its matches; here a run of it is a part by itself, which is no token's.</summary>
+    public const string ClipPattern = @"'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+";
+
     /// <summary>What the expressions tell apart: <c>\p{L}</c>, <c>\p{N}</c>, <c>\s</c> and the rest.</summary>
     private protected enum Kind
     {
@@ -31,7 +34,9 @@ internal abstract class SplitExpression
 
     public static SplitExpression Qwen2 { get; } = new Qwen2Expression(mostDigits: 1);
 
-    /// <summary>The expression with this pattern; null if it is none of those above.</summary>
+    public static SplitExpression Clip { get; } = new ClipExpression();
+
+    /// <summary>The expression of a tokenizer.json with this pattern; null if it is none of those of GPT-2, Llama 3 and Qwen2.</summary>
     public static SplitExpression? Find(string pattern) => pattern switch
     {
         Gpt2Pattern => Gpt2,
@@ -91,6 +96,17 @@ internal abstract class SplitExpression
             var start = text is [' ', _, ..] ? 1 : 0;
             var kind = KindOf(text, start, out _);
             return kind != Kind.Space ? EndOfRun(text, start, kind) : SpaceLength(text, EndOfRun(text, 0, Kind.Space));
+        }
+    }
+
+    private sealed class ClipExpression : SplitExpression
+    {
+        public override int PartLength(ReadOnlySpan<char> text)
+        {
+            var contraction = ContractionLength(text, ignoreCase: false);
+            if (contraction > 0) return contraction;
+            var kind = KindOf(text, 0, out _);
+            return EndOfRun(text, 0, kind, kind == Kind.Number ? 1 : int.MaxValue);
         }
     }
 

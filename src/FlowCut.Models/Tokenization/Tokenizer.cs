@@ -155,7 +155,7 @@ public sealed class Tokenizer
         if (!text.IsEmpty) _parts.PreTokenizer.Encode(text, first, _parts.Encoder, buffer);
     }
 
-    private static ReadOnlySpan<char> ReplaceLoneSurrogates(ReadOnlySpan<char> text)
+    internal static ReadOnlySpan<char> ReplaceLoneSurrogates(ReadOnlySpan<char> text)
     {
         char[]? copy = null;
         for (var i = text.IndexOfAnyInRange('\uD800', '\uDFFF'); (uint)i < (uint)text.Length; i++)

@@ -46,7 +46,11 @@ internal static class VocabularyAndMerges
     }
 
     /// <summary>A line per merge in the order of their ranks, two tokens with a space between; the first line may name the version.</summary>
-    private static MergeTable ReadMerges(string path, ReadOnlySpan<byte> bytes, Vocabulary vocabulary)
+    /// <param name="path">The merges.txt.</param>
+    /// <param name="bytes">Its contents.</param>
+    /// <param name="vocabulary">Has every token that is merged.</param>
+    /// <param name="hasWordEnds">It was read with word ends.</param>
+    public static MergeTable ReadMerges(string path, ReadOnlySpan<byte> bytes, Vocabulary vocabulary, bool hasWordEnds = false)
     {
         var merges = new MergeTable(vocabulary.Ids.Count);
         var (number, rank) = (0, 0);
@@ -54,11 +58,12 @@ internal static class VocabularyAndMerges
         {
             number++;
             if (line.IsEmpty || (number == 1 && line.StartsWith("#version"))) continue;
-            if (!merges.TryAddLine(vocabulary, line, rank++, out var missing))
+            // only the second token of a merge can end a word, and it ends the line
+            if (!merges.TryAddLine(vocabulary, hasWordEnds ? WordEnd.Spell(line.ToString()) : line, rank++, out var missing))
             {
                 throw new ModelFormatException(path, missing is null
                     ? $"line {number} '{line}' does not have two parts"
-                    : $"line {number} '{line}' has '{missing}', which is not in the vocabulary");
+                    : $"line {number} '{line}' has '{(hasWordEnds ? WordEnd.Plain(missing) : missing)}', which is not in the vocabulary");
             }
         }
 

@@ -2,6 +2,7 @@ using FlowCut.Models.Backends;
 using FlowCut.Models.Checkpoints;
 using FlowCut.Models.Imaging;
 using FlowCut.Models.Pruning;
+using FlowCut.Models.Tracing;
 
 namespace FlowCut.Models.Vision;
 
@@ -21,6 +22,8 @@ internal sealed class VisionEncoder : IDisposable
     private readonly VisionNorm? _preNorm;
     private readonly VisionLayer[] _layers;
     private readonly RecordedEncoders _recorded;
+    private readonly LoadedOnce _loaded = new();
+    private readonly Lazy<VisionNorm>? _postNorm;
     private readonly int[]? _order;
     private readonly IndexBuffer? _orderOnDevice;
     private VisionWorkspace? _workspace;
@@ -55,6 +58,7 @@ internal sealed class VisionEncoder : IDisposable
 
         if (config.LearnedPositions) _positions = LoadPositions(checkpoint, names);
         else _inverseFrequencies = LoadFrequencies();
+        if (config.Architecture == "CLIP") _postNorm = new Lazy<VisionNorm>(() => new VisionNorm(backend, config, checkpoint, names.PostNorm));
         if (config.PreNorm) _preNorm = new VisionNorm(backend, config, checkpoint, names.PreNorm);
         _layers = new VisionLayer[layersRun];
         for (var i = 0; i < layersRun; i++) _layers[i] = new VisionLayer(backend, config, checkpoint, names, i);
@@ -108,10 +112,10 @@ internal sealed class VisionEncoder : IDisposable
     /// <param name="strategy">Null: nothing.</param>
     /// <param name="crops">The batch that will be encoded.</param>
     /// <param name="records">One per crop.</param>
-    /// <param name="recordScores">For a trace.</param>
+    /// <param name="trace">Receives what decided; null: nothing.</param>
     /// <exception cref="InputException">The strategy does not fit the encoder or the pictures.</exception>
-    public ITokenReduction? BeginReduction(IPruningStrategy? strategy, IReadOnlyList<PictureCrop> crops, PruningRecord[] records, bool recordScores) =>
-        strategy?.BeginReduction(Stage(SequencesOf([.. records.Select(r => r.Patches)]), records, recordScores, [.. crops.Select(c => (c.Grid.Columns, c.Grid.Rows))]));
+    public ITokenReduction? BeginReduction(IPruningStrategy? strategy, IReadOnlyList<PictureCrop> crops, PruningRecord[] records, Trace? trace) =>
+        strategy?.BeginReduction(Stage(SequencesOf([.. records.Select(r => r.Patches)]), records, trace is not null, [.. crops.Select(c => (c.Grid.Columns, c.Grid.Rows))], trace));
 
     /// <summary>For <see cref="Backend.Prepare"/>: one picture, queued and recorded, without anything being read back. The result is of the size that an encoded one has.</summary>
     public Tensor Rehearse(IPruningStrategy? strategy)
@@ -131,6 +135,7 @@ internal sealed class VisionEncoder : IDisposable
     public void Dispose()
     {
         _recorded.Dispose();
+        _loaded.Dispose();
         _workspace?.Dispose();
         _positions?.Buffer.Dispose();
         _inverseFrequencies?.Buffer.Dispose();
@@ -244,7 +249,7 @@ internal sealed class VisionEncoder : IDisposable
         PruningRecord[] Fresh() => [.. records.Select(r => r.Fresh())];
     }
 
-    private EncoderStage Stage(Sequences sequences, PruningRecord[] records, bool recordScores, IReadOnlyList<(int Columns, int Rows)>? grids = null) => new()
+    private EncoderStage Stage(Sequences sequences, PruningRecord[] records, bool recordScores, IReadOnlyList<(int Columns, int Rows)>? grids = null, Trace? trace = null) => new()
     {
         Backend = _backend,
         LayersRun = LayersRun,
@@ -259,6 +264,9 @@ internal sealed class VisionEncoder : IDisposable
         Sequences = sequences,
         Records = records,
         RecordScores = recordScores,
+        Trace = trace?.Scope(""),
+        PostNorm = _postNorm,
+        Loaded = _loaded,
     };
 
     /// <summary>Queues everything from the pixels to the last layer.</summary>

@@ -11,6 +11,9 @@ internal sealed record VisionTensorNames
 
     public string PreNorm { get; init; } = "";
 
+    /// <summary>CLIP's norm behind its last layer, which no model here runs.</summary>
+    public string PostNorm { get; init; } = "";
+
     /// <summary>Of layer 0, 1, …: {0} is the number.</summary>
     public required string Layer { get; init; }
 
@@ -40,6 +43,7 @@ internal sealed record VisionTensorNames
         ClassEmbedding = prefix + "embeddings.class_embedding",
         PositionEmbedding = prefix + "embeddings.position_embedding.weight",
         PreNorm = prefix + "pre_layrnorm",
+        PostNorm = prefix + "post_layernorm",
         Layer = prefix + "encoder.layers.{0}.",
         Norm1 = "layer_norm1",
         Norm2 = "layer_norm2",

@@ -110,6 +110,32 @@ public class EvalTests
         Assert.Contains("33.3 %", result.Output, StringComparison.Ordinal);
     }
 
+    /// <summary>A method that looks at the question gets it without the instruction, and options of its own.</summary>
+    [Fact]
+    public void A_method_that_looks_at_the_question_is_told_it_bare()
+    {
+        using var folder = new TemporaryFolder();
+        var clip = Goldens.Require("rivals/cdpruner-clip");
+        string[] questions = ["What animal is in the picture?", "How many spoons are on the table?"];
+        var expected = questions.Select(q => JsonAnswer.Of(
+            ["generate", "--model", Sample.Model, "--image", Sample.Picture, "--prompt", $"{q}\nIn a word.", "--device", "cpu", "--max-tokens", "6",
+                "--method", "cdpruner", "--keep", "6", "--set", $"clip={clip}", $"question={q}"]).GetProperty("text").GetString()!.Trim()).ToList();
+        WriteData(folder, questions.Select(q => (Sample.Picture, q, "cat", "animal")));
+        Succeed(folder, "--method", "uniform,cdpruner", "--keep", "6", "--instruction", "In a word.");
+        Assert.Equal(2 * 2, File.ReadAllLines(folder["out/answers.jsonl"]).Length);
+        Assert.Contains("hf download", File.ReadAllText(folder["out/table.csv"]), StringComparison.Ordinal);
+
+        // what was refused for want of an option is asked when it is given, and with another one again
+        Succeed(folder, "--method", "uniform", "--method", $"cdpruner clip={clip}", "--keep", "6", "--instruction", "In a word.");
+        var answers = File.ReadAllLines(folder["out/answers.jsonl"]).Skip(4).Select(line => JsonDocument.Parse(line).RootElement).ToList();
+        Assert.Equal(expected, answers.Select(a => a.GetProperty("answer").GetString()));
+        Assert.All(answers, a => Assert.Equal($"cdpruner clip={clip}", a.GetProperty("method").GetString()));
+        Succeed(folder, "--method", "uniform", "--method", $"cdpruner clip={clip}", "--keep", "6", "--instruction", "In a word.");
+        Assert.Equal(6, File.ReadAllLines(folder["out/answers.jsonl"]).Length);
+        Succeed(folder, "--method", $"cdpruner clip={clip} question=Why not?", "--keep", "6", "--instruction", "In a word.");
+        Assert.Equal(8, File.ReadAllLines(folder["out/answers.jsonl"]).Length);
+    }
+
     [Fact]
     public void Answers_of_other_conditions_are_not_mixed()
     {
@@ -130,6 +156,7 @@ public class EvalTests
     [InlineData("--method", "fastest", "the methods are")]
     [InlineData("--method", "flowcut ema=1 ema=2", "gives 'ema' twice")]
     [InlineData("--method", "flowcut llm-stage=4", "N@LAYER")]
+    [InlineData("--method", "random sed=1", "random has no option 'sed'")]
     [InlineData("--keep", "65", "1 to 64")]
     [InlineData("--limit", "0", "--limit")]
     [InlineData("--format", "coco", "jsonl, pope, vqa, textvqa, gqa")]

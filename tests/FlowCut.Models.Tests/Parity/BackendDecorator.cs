@@ -78,6 +78,8 @@ internal abstract class BackendDecorator(Backend inner) : Backend
 
     public override void FarthestPoints(Tensor x, int count, IndexBuffer points, int start) => Inner.FarthestPoints(x, count, points, start);
 
+    public override void GreedyDeterminant(Tensor x, Tensor relevance, int count, IndexBuffer points, int start) => Inner.GreedyDeterminant(x, relevance, count, points, start);
+
     public override DecodeStep AllocateStep() => Inner.AllocateStep();
 
     public override void Embed(Matrix embedding, DecodeStep decodeStep, Tensor y) => Inner.Embed(embedding, decodeStep, y);

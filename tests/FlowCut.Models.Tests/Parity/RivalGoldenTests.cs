@@ -1,4 +1,5 @@
 using System.Text.Json;
+using FlowCut.Models.Backends;
 using FlowCut.Models.Backends.Cpu;
 using FlowCut.Models.Cases;
 using FlowCut.Models.Checkpoints;
@@ -32,6 +33,12 @@ public class RivalGoldenTests
             }
         }
 
+        // the checkpoint's features have rank 128
+        foreach (var keep in new[] { 32, 64, 96 })
+        {
+            foreach (var picture in new[] { "chelsea", "coffee-wide" }) data.Add("cdpruner", keep, picture);
+        }
+
         return data;
     }
 
@@ -43,7 +50,8 @@ public class RivalGoldenTests
         using var facts = JsonDocument.Parse(File.ReadAllBytes(Require(name + ".json")));
         using var golden = Checkpoint.Open(Require(name + ".safetensors"));
         var tensors = new GoldenTensors(name + ".safetensors");
-        var strategy = PruningMethod.Find(method).Create(keep, new Dictionary<string, string>());
+        var strategy = PruningMethod.Find(method).Create(keep, Settings(method));
+        if (facts.RootElement.TryGetProperty("question", out var question)) strategy = strategy.About(question.GetString()!);
         if (strategy is SparseVlm sparse) strategy = sparse with { Noise = layer => tensors.Singles($"language.layer.{layer}.noise") };
         var (trace, decodePositions) = Answer(strategy, facts.RootElement, picture, tensors.Shape("generated.ids")[0], method == "sparsevlm-plus");
 
@@ -143,6 +151,43 @@ public class RivalGoldenTests
         rows.Buffer.Dispose();
         Assert.Equal(new GoldenTensors("rivals/selection-units.safetensors").Integers($"divprune.{keep}.selection_order"), order.Select(i => (long)i));
     }
+
+    [Theory]
+    [InlineData(64)]
+    [InlineData(128)]
+    [InlineData(192)]
+    public void CDPruner_keeps_of_the_made_up_features_what_the_authors_code_keeps(int keep)
+    {
+        using var units = Checkpoint.Open(Require("rivals/selection-units.safetensors"));
+        var golden = new GoldenTensors("rivals/selection-units.safetensors");
+        using var cpu = new CpuBackend();
+        Tensor features = Rows("features", 576, 640), images = Rows("image_embeds", 576, 48), texts = Rows("text_embeds", 2, 48), cosines = cpu.Allocate(2, 576);
+        cpu.Pairwise(PairMeasure.Cosine, texts, images, cosines);
+        var values = new float[2, 576];
+        cpu.Download(cosines, System.Runtime.InteropServices.MemoryMarshal.CreateSpan(ref values[0, 0], values.Length));
+        var relevance = CdPruner.Relevance(values);
+        Assert.All(golden.Singles("cdpruner.relevance").Zip(relevance), pair => Assert.Equal(pair.First, pair.Second, 2e-6f));
+
+        var weights = cpu.Allocate(1, 576);
+        cpu.Upload(relevance, weights);
+        using var points = cpu.AllocateIndices(keep);
+        cpu.GreedyDeterminant(features, weights, keep, points, 0);
+        var order = new int[keep];
+        cpu.Download(points, order);
+        foreach (var tensor in new[] { features, images, texts, cosines, weights }) tensor.Buffer.Dispose();
+        Assert.Equal(golden.Integers($"cdpruner.{keep}.keep_indices"), order.Order().Select(i => (long)i));
+
+        Tensor Rows(string name, int rows, int width)
+        {
+            var stored = new float[rows * width];
+            units.Get(name).ReadSingles(stored);
+            var tensor = cpu.Allocate(rows, width);
+            cpu.Upload(stored, tensor);
+            return tensor;
+        }
+    }
+
+    private static Dictionary<string, string> Settings(string method) => method == "cdpruner" ? new() { ["clip"] = Require("rivals/cdpruner-clip") } : [];
 
     private static float[,] Cosines(float[] features, int width, int[] rows)
     {

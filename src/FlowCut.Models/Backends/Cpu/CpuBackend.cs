@@ -24,6 +24,7 @@ public sealed class CpuBackend : Backend
     private readonly CpuPairwise _pairwise;
     private readonly CpuMixRows _mixRows;
     private readonly CpuFarthestPoints _farthestPoints;
+    private readonly CpuGreedyDeterminant _greedyDeterminant;
     private readonly CpuIndexBuffer _stepPosition = new(1);
     private readonly List<DeviceBuffer> _vectors = [];
     private bool _disposed;
@@ -55,6 +56,7 @@ public sealed class CpuBackend : Backend
         _pairwise = new CpuPairwise(_pool, lanes);
         _mixRows = new CpuMixRows(_pool, lanes);
         _farthestPoints = new CpuFarthestPoints(_pool, lanes);
+        _greedyDeterminant = new CpuGreedyDeterminant(_pool, lanes);
     }
 
     public override string Name => "cpu";
@@ -292,6 +294,12 @@ public sealed class CpuBackend : Backend
         _farthestPoints.Run(CpuView.Of(x, nameof(x)), Indices(points, nameof(points)).AsSpan(start, count));
     }
 
+    public override void GreedyDeterminant(Tensor x, Tensor relevance, int count, IndexBuffer points, int start)
+    {
+        CheckPoints(x, count, points, start);
+        _greedyDeterminant.Run(CpuView.Of(x, nameof(x)), CpuView.Of(relevance, 1, x.Rows, nameof(relevance)), Indices(points, nameof(points)).AsSpan(start, count));
+    }
+
     protected override void Dispose(bool disposing)
     {
         if (_disposed) return;
@@ -304,6 +312,7 @@ public sealed class CpuBackend : Backend
         _flowScore.Dispose();
         _select.Dispose();
         _farthestPoints.Dispose();
+        _greedyDeterminant.Dispose();
         foreach (var vector in _vectors) vector.Dispose();
     }
 

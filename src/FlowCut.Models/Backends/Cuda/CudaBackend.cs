@@ -316,6 +316,8 @@ public sealed class CudaBackend : Backend, IDeviceCounts
 
     public override void FarthestPoints(Tensor x, int count, IndexBuffer points, int start) => throw OnlyOnCpu("tokens that lie far apart");
 
+    public override void GreedyDeterminant(Tensor x, Tensor relevance, int count, IndexBuffer points, int start) => throw OnlyOnCpu("the greedy determinant");
+
     protected override void Dispose(bool disposing)
     {
         if (!disposing || _disposed) return;

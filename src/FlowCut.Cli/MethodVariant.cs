@@ -2,7 +2,7 @@ using System.Text.RegularExpressions;
 using FlowCut.Models;
 using FlowCut.Models.Pruning;
 
-namespace FlowCut.Cli.Evaluation;
+namespace FlowCut.Cli;
 
 /// <summary>A method with options of its own: NAME, or NAME OPTION=VALUE OPTION=VALUE …</summary>
 internal sealed partial class MethodVariant
@@ -23,6 +23,8 @@ internal sealed partial class MethodVariant
     /// <summary>Whether the options say how many tokens stay.</summary>
     public bool HasBudget => _method.HasBudget(_settings);
 
+    public const string HelpText = "Methods, joined by commas; or one with options, 'NAME OPTION=VALUE ...', llm-stage=N@LAYER among them. Repeatable.";
+
     /// <summary>The values of --method: each several names joined by commas, or one with options.</summary>
     /// <exception cref="InputException">There is no such method or option; a value of an option is checked by <see cref="Strategy"/>.</exception>
     public static List<MethodVariant> All(IEnumerable<string> values) =>
@@ -40,8 +42,14 @@ internal sealed partial class MethodVariant
         foreach (var part in parts.Skip(1))
         {
             var (name, value) = (part[..part.IndexOf('=', StringComparison.Ordinal)], part[(part.IndexOf('=', StringComparison.Ordinal) + 1)..]);
-            if (name == StageOption) stage = new StageChoice(value == "off" ? null : LanguageStage.Parse(value));
-            else if (!settings.TryAdd(name, value)) throw new InputException($"--method '{text}' gives '{name}' twice");
+            if (name == StageOption)
+            {
+                stage = new StageChoice(value == "off" ? null : LanguageStage.Parse(value));
+                continue;
+            }
+
+            method.CheckOption(name);
+            if (!settings.TryAdd(name, value)) throw new InputException($"--method '{text}' gives '{name}' twice");
         }
 
         return new MethodVariant(string.Join(' ', parts), method, settings, stage);
