@@ -4,8 +4,8 @@
 //          on, distance[i]; that row leaves. The last step, k = count, only writes the last point, with one block.
 // The pick of a step: the row with the largest distance, the lowest on ties. It goes from launch to launch in picks [count]
 // (fc/pick.cuh), all 0 before step 0. Where a norm is not finite (*damaged) nothing is picked, and every point is −1.
-// norms [rows] from fc_row_norms; row stride in elements. A warp owns a row; x stays in L2 from step to step where it fits
-// (576×4096 fp16: 4.7 MB, 1 µs of an H100's L2), so that a step is about as long as the way from launch to launch.
+// norms [rows] from fc_row_norms; row stride in elements. A warp owns a row; x comes from L2 in every step where it fits
+// (576×4096 fp16: 4.7 MB, 1 µs of an H100's L2 at the least), and nothing but a row number goes from step to step.
 // kVector divides columns. Overlap: none. Oracle: FarthestPointsOracle.
 #include "fc/pick.cuh"
 #include "fc/ptx.cuh"

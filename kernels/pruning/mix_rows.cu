@@ -2,7 +2,7 @@
 // rounded once: tokens that are merged or averaged. Without sources a row is 0.
 // x [source rows, columns], y [rows, columns], row strides in elements; every source names a row of x.
 // kRowThreads neighbouring threads share a row, each owns kVector neighbouring columns; kBatch sources are under way at once.
-// Bytes: what the sources have and y, once (576 → 64 rows of 4096 fp32: 10.5 MB, 3 µs of an H100's memory).
+// Bytes: what the sources have and y, once (576 → 64 rows of 4096 fp32: 10.5 MB, 3 µs of an H100's memory at the least).
 // kVector divides columns. Overlap: none. NaN and infinity as the formula. Oracle: MixRowsOracle.
 #include "fc/rows.cuh"
 #include "config/mix_rows.cuh"
