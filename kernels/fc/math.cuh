@@ -39,6 +39,13 @@ __device__ __forceinline__ void sine_cosine(float angle, float& sine, float& cos
   if (quarter == 1 || quarter == 2) cosine = -cosine;
 }
 
+/// product/(first·second), a cosine of two vectors with these norms; 0 where a norm is 0, NaN where one is not a number. In
+/// double precision, so that equal vectors get exactly 1.
+__device__ __forceinline__ float cosine_of(float product, double first, double second) {
+  const double norms = first * second;
+  return static_cast<float>(norms > 0.0 ? product / norms : norms);
+}
+
 /// ⌈a/b⌉ of a ≥ 0, b > 0.
 __device__ constexpr int ceil_div(int a, int b) { return (a + b - 1) / b; }
 

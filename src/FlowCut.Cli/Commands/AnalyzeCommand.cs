@@ -43,8 +43,8 @@ internal sealed class AnalyzeCommand
         var progress = new ProgressDisplay(quiet: false);
         using var model = _model.Load(parsed, progress);
         var runs = new List<AnalysisRun>();
-        foreach (var strategy in Strategies(parsed, model.BudgetTokens(picture, _model.Pictures(parsed))))
-            runs.AddRange(await Analyze(model, picture, strategy, parsed, progress, cancellation));
+        foreach (var (title, strategy) in Strategies(parsed, model.BudgetTokens(picture, _model.Pictures(parsed))))
+            runs.AddRange(await Analyze(model, picture, title, strategy, parsed, progress, cancellation));
 
         var name = Path.GetFileName(parsed.GetValue(_image)!);
         OutputFile.Write(folder, () => OutputFile.WriteFolder(folder, temporary => new AnalysisPage(name, picture, parsed.GetValue(_prompt), temporary).Write(runs)));
@@ -52,7 +52,7 @@ internal sealed class AnalyzeCommand
         return ExitStatus.Done;
     }
 
-    private async Task<IEnumerable<AnalysisRun>> Analyze(VisionLanguageModel model, RgbImage picture, IPruningStrategy strategy, ParseResult parsed, ProgressDisplay progress, CancellationToken cancellation)
+    private async Task<IEnumerable<AnalysisRun>> Analyze(VisionLanguageModel model, RgbImage picture, string title, IPruningStrategy strategy, ParseResult parsed, ProgressDisplay progress, CancellationToken cancellation)
     {
         var prepare = _model.Pictures(parsed);
         if (parsed.GetValue(_prompt) is { } prompt)
@@ -61,32 +61,32 @@ internal sealed class AnalyzeCommand
             var answer = model.GenerateAsync([new ChatTurn(prompt)], [picture], options);
             var text = await AnswerPrinter.Print(answer, TextWriter.Null, progress, cancellation);
             cancellation.ThrowIfCancellationRequested();
-            return Runs(strategy, answer.Records, strategy.PrunesEncoder ? null : answer.KeptPatches, answer.Prepared[0], text);
+            return Runs(title, strategy, answer.Records, strategy.PrunesEncoder ? null : answer.KeptPatches, answer.Prepared[0], text);
         }
 
         var prepared = model.Prepare(picture, prepare);
         using var encoded = model.Encode([prepared], strategy, new Trace(), cancellation)[0];
-        return Runs(strategy, encoded.Records, null, prepared, null);
+        return Runs(title, strategy, encoded.Records, null, prepared, null);
     }
 
     /// <summary>One for each crop of the picture. What is kept is what left the encoder, if nothing else is said.</summary>
     private static IEnumerable<AnalysisRun> Runs(
-        IPruningStrategy strategy, IReadOnlyList<PruningRecord> records, IReadOnlyList<int[]>? kept, PreprocessedPicture picture, string? answer) => records.Select((record, crop) =>
-        new AnalysisRun(strategy.Name, strategy.Keep, records.Count > 1 ? crop : null, record, kept?[crop] ?? record.Kept, picture.Crops[crop].Grid, crop == 0 ? answer : null));
+        string title, IPruningStrategy strategy, IReadOnlyList<PruningRecord> records, IReadOnlyList<int[]>? kept, PreprocessedPicture picture, string? answer) => records.Select((record, crop) =>
+        new AnalysisRun(title, strategy.Keep, records.Count > 1 ? crop : null, record, kept?[crop] ?? record.Kept, picture.Crops[crop].Grid, crop == 0 ? answer : null));
 
     /// <summary>All of them are made before the first is run, so that a wrong one is found at once.</summary>
-    private List<IPruningStrategy> Strategies(ParseResult parsed, int tokens)
+    private List<(string Title, IPruningStrategy Strategy)> Strategies(ParseResult parsed, int tokens)
     {
         int[] budgets = parsed.GetValue(_keep) is { } list ? OptionList.Budgets(list, tokens) : [Math.Max(1, tokens / 4)];
-        var strategies = new List<IPruningStrategy>();
+        var strategies = new List<(string Title, IPruningStrategy Strategy)>();
         foreach (var method in MethodVariant.All(parsed.GetValue(_method)!))
         {
-            if (method.HasBudget) strategies.Add(method.Strategy(null));
-            else strategies.AddRange(budgets.Select(keep => method.Strategy(keep)));
+            if (method.HasBudget) strategies.Add((method.Name, method.Strategy(null)));
+            else strategies.AddRange(budgets.Select(keep => (method.Name, method.Strategy(keep))));
         }
 
-        if (parsed.GetValue(_prompt) is null && strategies.Find(s => !s.PrunesEncoder) is { } inLanguage)
-            throw new InputException($"{inLanguage.Name} drops tokens while the language model reads a question; give one (--prompt)");
+        if (parsed.GetValue(_prompt) is null && strategies.Find(s => !s.Strategy.PrunesEncoder) is { Title: { } inLanguage })
+            throw new InputException($"{inLanguage} drops tokens while the language model reads a question; give one (--prompt)");
 
         return strategies;
     }

@@ -22,7 +22,8 @@ internal static class KernelRegistry
     private static IEnumerable<KernelDescription> OfPruning() =>
     [
         .. Of(ValueStatistics.Variants), .. Of(FlowScore.Variants), .. Of(Entropy.Variants), .. Of(Cumulative.Variants),
-        .. Of(FlowSelect.Variants), .. Of(SelectTop.Variants), .. Of(GatherRows.Variants),
+        .. Of(FlowSelect.Variants), .. Of(SelectTop.Variants), .. Of(GatherRows.Variants), .. Of(MeanProbabilities.Variants), .. Of(MixRows.Variants),
+        .. Of(Pairwise.Variants), .. Of(RowNorms.Variants), .. Of(NearestRows.Variants), .. Of(FarthestPoints.Variants), .. Of(GreedyDeterminant.Variants),
     ];
 
     private static IEnumerable<KernelDescription> OfTransformer() =>

@@ -35,5 +35,26 @@ public sealed class RowMix
     /// <summary>Of the sources of a row.</summary>
     public ReadOnlySpan<float> Weights(int row) => System.Runtime.InteropServices.CollectionsMarshal.AsSpan(_weights)[Start(row).._ends[row]];
 
+    /// <summary>Where the sources of each row end among all.</summary>
+    internal ReadOnlySpan<int> Ends => System.Runtime.InteropServices.CollectionsMarshal.AsSpan(_ends);
+
+    /// <summary>Of finished rows, one after the other.</summary>
+    internal ReadOnlySpan<int> AllSources => System.Runtime.InteropServices.CollectionsMarshal.AsSpan(_sources)[..Start(Rows)];
+
+    /// <summary>Of <see cref="AllSources"/>.</summary>
+    internal ReadOnlySpan<float> AllWeights => System.Runtime.InteropServices.CollectionsMarshal.AsSpan(_weights)[..Start(Rows)];
+
+    /// <exception cref="ArgumentException">It names a row that a source of so many rows does not have.</exception>
+    internal void CheckSources(int rows)
+    {
+        for (var row = 0; row < Rows; row++)
+        {
+            foreach (var source in Sources(row))
+            {
+                if (source >= rows) throw new ArgumentException($"Row {row} of the mix takes row {source} of {rows}.", nameof(rows));
+            }
+        }
+    }
+
     private int Start(int row) => row == 0 ? 0 : _ends[row - 1];
 }

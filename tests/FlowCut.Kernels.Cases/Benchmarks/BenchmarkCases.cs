@@ -1,3 +1,5 @@
+using FlowCut.Kernels.Pruning;
+
 namespace FlowCut.Kernels.Cases;
 
 /// <summary>A row of the benchmarks.</summary>
@@ -18,6 +20,14 @@ internal static class BenchmarkCases
         .. from rows in new[] { 636, 2880 } select new BenchmarkCase($"attention {rows}x32x128 causal f16", Prefill(rows, 32), Prefill(17, 1)),
         .. from length in new[] { 124, 700, 3000 } select new BenchmarkCase($"decode attention {length}x32x128 f16", Decode(length, 32), Decode(17, 1)),
         .. from rows in new[] { 577, 2881 } select new BenchmarkCase($"flow step {rows} f16", new FlowStepCase(rows, 16, 64, Half, 64, 18), new FlowStepCase(33, 2, 16, Half, 8, 4)),
+        new("head means 32x576", new MeanProbabilitiesCase(32, 576), new MeanProbabilitiesCase(2, 9)),
+        .. from size in new (int X, int Y, int Columns)[] { (512, 64, 4096), (576, 576, 1024) }
+           select new BenchmarkCase($"cosines {size.X}x{size.Y}x{size.Columns} f16", new PairwiseCase(PairMeasure.Cosine, size.X, size.Y, size.Columns, Half, Half), new PairwiseCase(PairMeasure.Cosine, 3, 4, 64, Half, Half)),
+        new("squared distances 154x154x4096 f32", new PairwiseCase(PairMeasure.SquaredDistance, 154, 154, 4096, Single, Single), new PairwiseCase(PairMeasure.SquaredDistance, 3, 3, 64, Single, Single)),
+        // 17 sources at most, 8 or 9 on average: all 576 patches
+        new("mix rows 576 to 64x4096 f16", new MixRowsCase(576, 64, 4096, 17, Half, Half), new MixRowsCase(9, 3, 64, 4, Half, Half)),
+        .. from columns in new[] { 1024, 4096 } select new BenchmarkCase($"farthest points 64 of 576x{columns} f16", new FarthestPointsCase(576, 64, columns, Half), new FarthestPointsCase(9, 3, 64, Half)),
+        .. from columns in new[] { 1024, 4096 } select new BenchmarkCase($"greedy determinant 64 of 576x{columns} f16", new GreedyDeterminantCase(576, 64, columns, Half), new GreedyDeterminantCase(9, 3, 64, Half)),
         new("layer norm 577x1024 f32 to f16", new NormCase(true, 577, 1024, Single, Half), new NormCase(true, 3, 64, Single, Half)),
         new("rms norm 636x4096 f32 to f16", new NormCase(false, 636, 4096, Single, Half), new NormCase(false, 3, 64, Single, Half)),
         new("embed 636x4096 f16", new EmbedCase(636, 4096, Half, Single, true), new EmbedCase(3, 64, Half, Single, true)),

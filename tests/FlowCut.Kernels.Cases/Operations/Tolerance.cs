@@ -18,6 +18,9 @@ internal sealed record Tolerance(double Absolute, double Epsilons)
     public static readonly Tolerance LogProbability = new(2e-5, 16);
     public static readonly Tolerance Mean = new(1e-6, 16);
     public static readonly Tolerance Rotary = new(1e-6, 8);
+    public static readonly Tolerance Mix = new(4e-6, 16);
+    public static readonly Tolerance Pair = new(1e-4, 64);
+    public static readonly Tolerance Cosine = new(2e-6, 8);
 
     /// <summary>Decoding keeps its probabilities in fp32 whatever the elements are.</summary>
     public static readonly Tolerance DecodeAttention = new(5e-6, 32);

@@ -1,6 +1,8 @@
 using System.Text.Json;
+using FlowCut.Kernels;
 using FlowCut.Models.Backends;
 using FlowCut.Models.Backends.Cpu;
+using FlowCut.Models.Backends.Cuda;
 using FlowCut.Models.Cases;
 using FlowCut.Models.Checkpoints;
 using FlowCut.Models.Families;
@@ -9,6 +11,7 @@ using FlowCut.Models.Pruning;
 using FlowCut.Models.Pruning.Methods;
 using FlowCut.Models.Tests.Backends;
 using FlowCut.Models.Tracing;
+using FlowCut.Testing;
 using static FlowCut.Testing.Goldens;
 
 namespace FlowCut.Models.Tests.Parity;
@@ -22,10 +25,12 @@ public class RivalGoldenTests
     /// <summary>Steps whose two best logits lie nearer than this may flip under another order of summation.</summary>
     private const double SafeGap = 0.01;
 
+    private static readonly string[] s_methods = ["fastv", "sparsevlm", "sparsevlm-plus", "pdrop", "visionzip", "divprune", "holov", "vscan"];
+
     public static TheoryData<string, int, string> Cases()
     {
         var data = new TheoryData<string, int, string>();
-        foreach (var method in new[] { "fastv", "sparsevlm", "sparsevlm-plus", "pdrop", "visionzip", "divprune", "holov", "vscan" })
+        foreach (var method in s_methods)
         {
             foreach (var keep in method == "pdrop" ? new[] { 64, 128, 192, 270 } : [64, 128, 192])
             {
@@ -46,6 +51,32 @@ public class RivalGoldenTests
     [MemberData(nameof(Cases))]
     public void A_method_decides_and_answers_as_its_authors_code(string method, int keep, string picture)
     {
+        using var cpu = new CpuBackend();
+        Check(cpu, method, keep, picture);
+    }
+
+    public static TheoryData<string, string> DeviceCases()
+    {
+        var data = new TheoryData<string, string>();
+        foreach (var device in new[] { TestDevices.Simulator, TestDevices.Gpu })
+        {
+            foreach (var method in (string[])[.. s_methods, "cdpruner"]) data.Add(device, method);
+        }
+
+        return data;
+    }
+
+    /// <summary>The same by the CUDA kernels in fp32; one budget, because the simulator is slow.</summary>
+    [Theory]
+    [MemberData(nameof(DeviceCases))]
+    public void A_method_decides_and_answers_the_same_by_the_kernels(string device, string method)
+    {
+        using var backend = CudaBackend.Open(device, TestDevices.Require(device), activations: ElementType.Float32);
+        Check(backend, method, 64, "chelsea");
+    }
+
+    private static void Check(Backend backend, string method, int keep, string picture)
+    {
         var name = $"rivals/{method}-{keep}-{picture}";
         using var facts = JsonDocument.Parse(File.ReadAllBytes(Require(name + ".json")));
         using var golden = Checkpoint.Open(Require(name + ".safetensors"));
@@ -53,7 +84,7 @@ public class RivalGoldenTests
         var strategy = PruningMethod.Find(method).Create(keep, Settings(method));
         if (facts.RootElement.TryGetProperty("question", out var question)) strategy = strategy.About(question.GetString()!);
         if (strategy is SparseVlm sparse) strategy = sparse with { Noise = layer => tensors.Singles($"language.layer.{layer}.noise") };
-        var (trace, decodePositions) = Answer(strategy, facts.RootElement, picture, tensors.Shape("generated.ids")[0], method == "sparsevlm-plus");
+        var (trace, decodePositions) = Answer(backend, strategy, facts.RootElement, picture, tensors.Shape("generated.ids")[0], method == "sparsevlm-plus");
 
         var end = FirstCoinFlip(facts.RootElement);
         var (differences, compared) = TensorDifferences.Find(golden, trace.Tensors, n => IsBefore(n, end) ? TraceName(n) : null, Tolerance(method));
@@ -105,7 +136,8 @@ public class RivalGoldenTests
         using var facts = JsonDocument.Parse(File.ReadAllBytes(Require(name + ".json")));
         using var golden = Checkpoint.Open(Require(name + ".safetensors"));
         var tensors = new GoldenTensors(name + ".safetensors");
-        var (trace, _) = Answer(PruningMethod.Find("vispruner").Create(keep, new Dictionary<string, string>()), facts.RootElement, picture, 1, false);
+        using var cpu = new CpuBackend();
+        var (trace, _) = Answer(cpu, PruningMethod.Find("vispruner").Create(keep, new Dictionary<string, string>()), facts.RootElement, picture, 1, false);
         var (differences, _) = TensorDifferences.Find(golden, trace.Tensors, n => n is "vision.scores" or "vision.important_indices" ? n : null);
         Assert.True(differences.Count == 0, string.Join('\n', differences));
         var expected = tensors.Integers("vision.keep_indices");
@@ -138,16 +170,29 @@ public class RivalGoldenTests
     [InlineData(192)]
     public void DivPrune_picks_the_made_up_features_in_the_authors_order(int keep)
     {
+        using var cpu = new CpuBackend();
+        CheckFarthest(cpu, keep);
+    }
+
+    [Theory]
+    [MemberData(nameof(TestDevices.All), MemberType = typeof(TestDevices))]
+    public void DivPrune_picks_the_made_up_features_in_the_authors_order_by_the_kernels(string device)
+    {
+        using var backend = CudaBackend.Open(device, TestDevices.Require(device), activations: ElementType.Float32);
+        CheckFarthest(backend, 192);
+    }
+
+    private static void CheckFarthest(Backend backend, int keep)
+    {
         using var units = Checkpoint.Open(Require("rivals/selection-units.safetensors"));
         var features = new float[576 * 640];
         units.Get("features").ReadSingles(features);
-        using var cpu = new CpuBackend();
-        var rows = cpu.Allocate(576, 640);
-        cpu.Upload(features, rows);
-        using var points = cpu.AllocateIndices(keep);
-        cpu.FarthestPoints(rows, keep, points, 0);
+        var rows = backend.Allocate(576, 640);
+        backend.Upload(features, rows);
+        using var points = backend.AllocateIndices(keep);
+        backend.FarthestPoints(rows, keep, points, 0);
         var order = new int[keep];
-        cpu.Download(points, order);
+        backend.Download(points, order);
         rows.Buffer.Dispose();
         Assert.Equal(new GoldenTensors("rivals/selection-units.safetensors").Integers($"divprune.{keep}.selection_order"), order.Select(i => (long)i));
     }
@@ -207,10 +252,9 @@ public class RivalGoldenTests
         }
     }
 
-    private static (Trace Trace, long[] DecodePositions) Answer(IPruningStrategy strategy, JsonElement facts, string picture, int steps, bool sixteenHeads)
+    private static (Trace Trace, long[] DecodePositions) Answer(Backend backend, IPruningStrategy strategy, JsonElement facts, string picture, int steps, bool sixteenHeads)
     {
-        using var cpu = new CpuBackend();
-        var recorder = new DecoderRecorder(cpu);
+        var recorder = new DecoderRecorder(backend);
         using var folder = sixteenHeads ? new SixteenHeads() : null;
         using var model = VisionLanguageModel.Load(folder?.Path ?? Require("llava-1.5-mid"), new LoadOptions { Backend = recorder, PrepareKernels = false });
         var trace = new Trace();

@@ -9,14 +9,7 @@ internal sealed unsafe class CpuMixRows(CpuThreadPool pool, int lanes) : IParall
     /// <exception cref="ArgumentException">Shapes disagree, or the mix names a row that x does not have.</exception>
     public void Run(CpuView x, RowMix mix, CpuView y)
     {
-        for (var row = 0; row < mix.Rows; row++)
-        {
-            foreach (var source in mix.Sources(row))
-            {
-                if (source >= x.Rows) throw new ArgumentException($"Row {row} of the mix takes row {source} of {x.Rows}.", nameof(mix));
-            }
-        }
-
+        mix.CheckSources(x.Rows);
         (_x, _mix, _y) = (x, mix, y);
         pool.Run(this, y.Rows);
         _mix = null;

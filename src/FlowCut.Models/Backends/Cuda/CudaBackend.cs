@@ -21,6 +21,7 @@ public sealed class CudaBackend : Backend, IDeviceCounts
     private readonly UploadStaging _staging;
     private readonly CudaWeights _weights;
     private readonly CudaAttention _attention;
+    private readonly CudaTokenSets _tokenSets;
     private readonly DeviceNumbers<int> _ids;
     private readonly CudaIndexBuffer _index;
     private readonly Stack<MappedValues> _mapped = [];
@@ -39,6 +40,7 @@ public sealed class CudaBackend : Backend, IDeviceCounts
         _staging = new UploadStaging(_stream, StagingBytes);
         _weights = new CudaWeights(_kernels, _pool, _staging, _stream, activations);
         _attention = new CudaAttention(_kernels, _pool, _staging, _stream);
+        _tokenSets = new CudaTokenSets(_kernels, _pool, _staging, _stream);
         _ids = new DeviceNumbers<int>(_pool, _staging, _stream);
         _index = new CudaIndexBuffer(_pool.Allocate(sizeof(int), _stream), 1);
     }
@@ -308,15 +310,28 @@ public sealed class CudaBackend : Backend, IDeviceCounts
         Kernels.Pruning.SelectTop.Launch(_kernels, CudaBuffer.View(scores.SliceRows(0, 1), nameof(scores)), CudaIndexBuffer.Of(rows, nameof(rows)).Slice(start, count * group), default, group, count, add, _stream);
     }
 
-    public override void AddMeanProbabilities(Tensor logProbabilities, float weight, Tensor sums) => throw OnlyOnCpu("head means of attention");
+    public override void AddMeanProbabilities(Tensor logProbabilities, float weight, Tensor sums) => _tokenSets.AddMeanProbabilities(logProbabilities, weight, sums);
 
-    public override void Pairwise(PairMeasure measure, Tensor x, Tensor y, Tensor result) => throw OnlyOnCpu("similarities of tokens");
+    public override void Pairwise(PairMeasure measure, Tensor x, Tensor y, Tensor result) => _tokenSets.Measure(measure, x, y, result);
 
-    public override void MixRows(Tensor x, RowMix mix, Tensor y) => throw OnlyOnCpu("merged tokens");
+    public override void MixRows(Tensor x, RowMix mix, Tensor y)
+    {
+        ArgumentNullException.ThrowIfNull(mix);
+        _tokenSets.Mix(x, mix, y);
+    }
 
-    public override void FarthestPoints(Tensor x, int count, IndexBuffer points, int start) => throw OnlyOnCpu("tokens that lie far apart");
+    public override void FarthestPoints(Tensor x, int count, IndexBuffer points, int start)
+    {
+        CheckPoints(x, count, points, start);
+        _tokenSets.Farthest(x, CudaIndexBuffer.Of(points, nameof(points)).Slice(start, count));
+    }
 
-    public override void GreedyDeterminant(Tensor x, Tensor relevance, int count, IndexBuffer points, int start) => throw OnlyOnCpu("the greedy determinant");
+    public override void GreedyDeterminant(Tensor x, Tensor relevance, int count, IndexBuffer points, int start)
+    {
+        CheckPoints(x, count, points, start);
+        CheckLength(relevance.Columns, x.Rows, nameof(relevance));
+        _tokenSets.Determinant(x, relevance, CudaIndexBuffer.Of(points, nameof(points)).Slice(start, count));
+    }
 
     protected override void Dispose(bool disposing)
     {
@@ -327,6 +342,7 @@ public sealed class CudaBackend : Backend, IDeviceCounts
         _scratch?.Dispose();
         _index.Dispose();
         _ids.Dispose();
+        _tokenSets.Dispose();
         _attention.Dispose();
         _weights.Dispose();
         _staging.Dispose();
@@ -358,9 +374,6 @@ public sealed class CudaBackend : Backend, IDeviceCounts
 
     private static CacheAppend Append(Tensor key, Tensor value, Tensor keyCache, Tensor valueCache) => new(
         CudaBuffer.View(key, nameof(key)), CudaBuffer.View(value, nameof(value)), CudaBuffer.View(keyCache, nameof(keyCache)), CudaBuffer.View(valueCache, nameof(valueCache)));
-
-    private NotSupportedException OnlyOnCpu(string what) =>
-        new($"{what} are computed by the CPU only so far, and this is {Name}; run the method there (--device cpu)");
 
     private static ActivationKind KindOf(Activation activation) => activation switch
     {

@@ -1,0 +1,6 @@
+// The variant that editors see; a launch writes its own.
+#pragma once
+#include "fc/types.cuh"
+using Elem = fc::Half;
+constexpr int kVector = 8;
+constexpr int kThreads = 128;
