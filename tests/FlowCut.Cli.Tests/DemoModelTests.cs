@@ -35,8 +35,8 @@ public class DemoModelTests
         Assert.True(result.ExitStatus == 0, result.Error);
         using var table = JsonDocument.Parse(result.Output);
         var accuracy = table.RootElement.GetProperty("rows").EnumerateArray().Select(r => r.GetProperty("accuracy").GetDouble()).ToList();
-        // 98.3 % and 47.5 % when it was trained; room for answers that hang on the last digits
+        // 98.3 % and 50.8 % when it was trained; room for answers that hang on the last digits
         Assert.InRange(accuracy[0], 0.96, 1);
-        Assert.InRange(accuracy[1], 0.40, 0.55);
+        Assert.InRange(accuracy[1], 0.44, 0.58);
     }
 }

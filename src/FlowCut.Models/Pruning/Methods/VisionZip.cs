@@ -1,3 +1,4 @@
+using System.Buffers;
 using FlowCut.Models.Backends;
 
 namespace FlowCut.Models.Pruning.Methods;
@@ -52,8 +53,17 @@ internal sealed record VisionZip(int Dominant, int Contextual) : IPruningStrateg
         public override void Observe(int layer, in EncoderLayer seen)
         {
             base.Observe(layer, seen);
-            _keys = new float[seen.Keys.Rows * seen.Keys.Columns];
-            Backend.Download(seen.Keys, _keys);
+            // as large as the layer's activations: a new one for each picture would have the collector run
+            var length = seen.Keys.Rows * seen.Keys.Columns;
+            _keys = ArrayPool<float>.Shared.Rent(length);
+            Backend.Download(seen.Keys, _keys.AsSpan(0, length));
+        }
+
+        public override void Dispose()
+        {
+            ArrayPool<float>.Shared.Return(_keys);
+            _keys = [];
+            base.Dispose();
         }
 
         public override ReducedTokens Reduce(TokenFeatures features)
