@@ -43,7 +43,7 @@ internal static class ExitStatus
     private static string Describe(Exception e) => e switch
     {
         InputException or OutputPathException or OutputFailedException or DeviceNotAvailableException or ComputationException or ModelOutOfMemoryException => e.Message,
-        NativeCudaException or DeviceNotSupportedException or DeviceOutOfMemoryException or ContextLostException or KernelCompilationException or NotSupportedException => e.Message,
+        NativeCudaException or DeviceNotSupportedException or DeviceOutOfMemoryException or ContextLostException or KernelCompilationException => e.Message,
         // named files have exceptions of their own, so this is a stream that the command was given
         IOException => $"standard output or input failed: {e.Message}",
         OutOfMemoryException => $"out of memory: {e.Message}",

@@ -20,6 +20,9 @@ internal sealed partial class MethodVariant
     /// <summary>As the user wrote it, spaces made single.</summary>
     public string Name { get; }
 
+    /// <summary>Whether it drops tokens in the language model by an option, whatever the method does.</summary>
+    public bool HasStage => _stage is { Stage: not null };
+
     /// <summary>Whether the options say how many tokens stay.</summary>
     public bool HasBudget => _method.HasBudget(_settings);
 
@@ -44,16 +47,19 @@ internal sealed partial class MethodVariant
             var (name, value) = (part[..part.IndexOf('=', StringComparison.Ordinal)], part[(part.IndexOf('=', StringComparison.Ordinal) + 1)..]);
             if (name == StageOption)
             {
+                if (stage is not null) throw Twice(text, name);
                 stage = new StageChoice(value == "off" ? null : LanguageStage.Parse(value));
                 continue;
             }
 
             method.CheckOption(name);
-            if (!settings.TryAdd(name, value)) throw new InputException($"--method '{text}' gives '{name}' twice");
+            if (!settings.TryAdd(name, value)) throw Twice(text, name);
         }
 
         return new MethodVariant(string.Join(' ', parts), method, settings, stage);
     }
+
+    private static InputException Twice(string text, string name) => new($"--method '{text}' gives '{name}' twice");
 
     /// <summary>Spaces before an option; those within a value, a path for instance, stay.</summary>
     [GeneratedRegex(@"\s+(?=[a-z][a-z-]*=)")]

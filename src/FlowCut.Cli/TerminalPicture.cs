@@ -33,11 +33,11 @@ internal static class TerminalPicture
     {
         try
         {
-            return Math.Clamp(Console.WindowWidth - 1, 1, MostColumns);
+            // 0: a terminal without a size
+            return Console.WindowWidth > 1 ? Math.Min(Console.WindowWidth - 1, MostColumns) : UsualColumns;
         }
         catch (IOException)
         {
-            // a terminal that does not know its size
             return UsualColumns;
         }
     }

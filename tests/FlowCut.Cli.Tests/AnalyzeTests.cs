@@ -1,6 +1,7 @@
 using System.Text.RegularExpressions;
 using FlowCut.Cli.Tests.Infrastructure;
 using FlowCut.Imaging.Skia;
+using FlowCut.Testing;
 
 namespace FlowCut.Cli.Tests;
 
@@ -47,8 +48,25 @@ public class AnalyzeTests
         Assert.Contains("kept: 5 of 64", page, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void Variants_of_methods_have_files_that_any_system_can_name()
+    {
+        using var folder = new TemporaryFolder();
+        var clip = Goldens.Require("rivals/cdpruner-clip");
+        var result = FlowcutCommand.Run(
+            ["analyze", "--model", Sample.Model, "--image", Sample.Picture, "--prompt", "Which?", "--keep", "16", "--method", $"cdpruner clip={clip}", "--method", "flowcut llm-stage=4@1",
+             "--max-tokens", "2", "--device", "cpu", "--out", "out"], folder.FullPath);
+        Assert.True(result.ExitStatus == 0, result.Error);
+        Assert.Contains("out/cdpruner-variant1-16-kept.png", folder.Files);
+        Assert.Contains("out/flowcut-variant2-16-kept.png", folder.Files);
+        var page = File.ReadAllText(folder["out/index.html"]);
+        Assert.Contains("<h2>flowcut llm-stage=4@1, 16 tokens kept</h2>", page, StringComparison.Ordinal);
+        Assert.Contains("kept: 4 of 64", page, StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData("--method", "fastv", "--prompt")]
+    [InlineData("--method", "flowcut llm-stage=4@1", "--prompt")]
     [InlineData("--keep", "0", "1 to 64")]
     [InlineData("--keep", "16,65", "1 to 64")]
     [InlineData("--keep", "a", "1 to 64")]

@@ -31,7 +31,8 @@ def parts(model):
                 yield f"{target}self_attn.{name}_proj.{kind}", part, 1
             yield f"{target}self_attn.out_proj.{kind}", getattr(layer.out_proj, kind), 1
             yield f"{target}mlp.fc1.{kind}", getattr(layer.fc1, kind), 1 / QUICK_GELU
-            yield f"{target}mlp.fc2.{kind}", getattr(layer.fc2, kind), QUICK_GELU
+        yield target + "mlp.fc2.weight", layer.fc2.weight, QUICK_GELU
+        yield target + "mlp.fc2.bias", layer.fc2.bias, 1
     for name in ("linear_1", "linear_2"):
         for kind in ("weight", "bias"):
             yield f"multi_modal_projector.{name}.{kind}", getattr(getattr(model, name), kind), 1

@@ -2,7 +2,7 @@
 Trains the demo model from nothing on scenes made as it goes, for a given time.
 
     python3 train.py --device cuda --layers 4 --minutes 6 --data artifacts/demo-data --out FIRST
-    python3 train.py --device cuda --layers 6 --start FIRST/model --minutes 2.5 --data artifacts/demo-data --out OUT
+    python3 train.py --device cuda --layers 6 --start FIRST/model --minutes 2.6 --data artifacts/demo-data --out OUT
 
 Stage 1 teaches the vision tower alone what every patch shows and what is in the picture; stage 2 the whole model to answer questions,
 with some of the patches dropped at random, so that pruning is nothing new to it. With --start it goes on from exported weights, in

@@ -37,7 +37,7 @@ internal sealed class AnalysisPage(string pictureName, RgbImage picture, string?
         _html.Append($"<p>{picture.Width} × {picture.Height} pixels, {runs[0].Record.Patches} patches on a grid of {runs[0].Grid.Columns} × {runs[0].Grid.Rows}{(runs[0].Crop is null ? "" : " in each crop")}.</p>");
         if (prompt is not null) _html.Append($"<p>Asked: {Text(prompt)}</p>");
         Overview(runs);
-        foreach (var run in runs) Section(run);
+        foreach (var (run, number) in runs.Select((run, i) => (run, i + 1))) Section(run, number);
         _html.Append("</body></html>");
         OutputFile.WriteText(Path.Combine(folder, FileName), _html.ToString());
     }
@@ -51,9 +51,11 @@ internal sealed class AnalysisPage(string pictureName, RgbImage picture, string?
         _html.Append("<figcaption>h: entropy of the CLS attention over the patches, as a share of the largest possible</figcaption></figure></div>");
     }
 
-    private void Section(AnalysisRun run)
+    private void Section(AnalysisRun run, int number)
     {
-        var stem = $"{run.Method}-{run.Keep}{(run.Crop is { } c ? $"-crop{c}" : "")}";
+        // options of a method may hold anything, the path of a folder for instance
+        var method = run.Method.Contains('=', StringComparison.Ordinal) ? $"{run.Method.Split(' ')[0]}-variant{number}" : run.Method;
+        var stem = $"{method}-{run.Keep}{(run.Crop is { } c ? $"-crop{c}" : "")}";
         _html.Append($"<h2>{Text(run.Method)}, {run.Keep} tokens kept{(run.Crop is { } crop ? $", crop {crop}" : "")}</h2>");
         if (run.Answer is not null) _html.Append($"<blockquote>{Text(run.Answer)}</blockquote>");
         _html.Append("<div class=\"row\">");

@@ -61,7 +61,7 @@ internal sealed class AnalyzeCommand
             var answer = model.GenerateAsync([new ChatTurn(prompt)], [picture], options);
             var text = await AnswerPrinter.Print(answer, TextWriter.Null, progress, cancellation);
             cancellation.ThrowIfCancellationRequested();
-            return Runs(title, strategy, answer.Records, strategy.PrunesEncoder ? null : answer.KeptPatches, answer.Prepared[0], text);
+            return Runs(title, strategy, answer.Records, strategy is LanguageStageStrategy or { PrunesEncoder: false } ? answer.KeptPatches : null, answer.Prepared[0], text);
         }
 
         var prepared = model.Prepare(picture, prepare);
@@ -81,6 +81,8 @@ internal sealed class AnalyzeCommand
         var strategies = new List<(string Title, IPruningStrategy Strategy)>();
         foreach (var method in MethodVariant.All(parsed.GetValue(_method)!))
         {
+            if (method.HasStage && parsed.GetValue(_prompt) is null)
+                throw new InputException($"--method '{method.Name}' drops tokens while the language model reads a question; give one (--prompt)");
             if (method.HasBudget) strategies.Add((method.Name, method.Strategy(null)));
             else strategies.AddRange(budgets.Select(keep => (method.Name, method.Strategy(keep))));
         }

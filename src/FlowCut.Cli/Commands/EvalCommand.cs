@@ -40,7 +40,7 @@ internal sealed class EvalCommand
     private int Run(ParseResult parsed, CancellationToken cancellation)
     {
         var format = DataFormat.Find(parsed.GetValue(_format)!);
-                var maxTokens = parsed.GetValue(_maxTokens);
+        var maxTokens = parsed.GetValue(_maxTokens);
         if (maxTokens < 1) throw new InputException($"--max-tokens is 1 or more, not {maxTokens}");
         if (parsed.GetValue(_limit) is < 1 and var limit) throw new InputException($"--limit is 1 or more, not {limit}");
         var folder = parsed.GetValue(_out);

@@ -45,7 +45,7 @@ internal sealed class Contender
             work();
             return true;
         }
-        catch (Exception e) when (Strategy is not null && e is InputException or NotSupportedException)
+        catch (Exception e) when (Strategy is not null && e is InputException)
         {
             Refusal = e.Message;
             return false;

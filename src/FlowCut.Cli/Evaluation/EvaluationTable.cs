@@ -39,7 +39,7 @@ internal sealed class EvaluationTable
         if (rows.Any(r => r.SelectionMs is not null))
         {
             _columns.Add(new("selection_ms", "selection ms", r => r.SelectionMs, "F2"));
-            _columns.Add(new("selection_share", "of unpruned", r => r.SelectionMs / (whole.VisionMs + whole.PrefillMs), "P1"));
+            _columns.Add(new("selection_share", "selection, of unpruned", r => r.SelectionMs / (whole.VisionMs + whole.PrefillMs), "P1"));
         }
 
         _columns.Add(new("cache_bytes", "KV bytes", r => r.CacheBytes, "F0"));
@@ -47,11 +47,12 @@ internal sealed class EvaluationTable
 
     public string ToText()
     {
-        var text = new StringBuilder($"{_rows[0].Questions} questions\n{"",-16}{"keep",6}");
+        var width = Math.Max(16, _rows.Max(r => r.Contender.Method.Length) + 1);
+        var text = new StringBuilder($"{_rows[0].Questions} questions\n{"".PadRight(width)}{"keep",6}");
         foreach (var column in _columns) text.Append(column.Title.PadLeft(column.Width));
         foreach (var row in _rows)
         {
-            text.Append(CultureInfo.InvariantCulture, $"\n{row.Contender.Method,-16}{row.Contender.Keep,6}");
+            text.Append(CultureInfo.InvariantCulture, $"\n{row.Contender.Method.PadRight(width)}{row.Contender.Keep,6}");
             if (row.Contender.Refusal is { } reason) text.Append($"  not applicable: {reason}");
             else foreach (var column in _columns) text.Append((column.Value(row)?.ToString(column.Format, CultureInfo.InvariantCulture) ?? "").PadLeft(column.Width));
         }
@@ -65,7 +66,7 @@ internal sealed class EvaluationTable
         foreach (var row in _rows)
         {
             var values = _columns.Select(c => row.Contender.Refusal is null ? c.Value(row)?.ToString("R", CultureInfo.InvariantCulture) : null);
-            text.Append(CultureInfo.InvariantCulture, $"{row.Contender.Method},{row.Contender.Keep},{row.Questions},{string.Join(',', values)},{Quoted(row.Contender.Refusal ?? "")}\n");
+            text.Append(CultureInfo.InvariantCulture, $"{Quoted(row.Contender.Method)},{row.Contender.Keep},{row.Questions},{string.Join(',', values)},{Quoted(row.Contender.Refusal ?? "")}\n");
         }
 
         return text.ToString();

@@ -59,6 +59,9 @@ internal sealed class SelectionClock
 
         public ITokenReduction? BeginReduction(EncoderStage stage) => clock.Time(() => inner.BeginReduction(stage)) is { } run ? new WatchedReduction(run, clock) : null;
 
+        /// <summary>Not timed: repeated work is no call of the strategy.</summary>
+        public IRecordedPruning? BeginRecordedEncoder(EncoderStage stage) => inner.BeginRecordedEncoder(stage);
+
         public IDecoderPruning? BeginDecoder(DecoderStage stage) => clock.Time(() => inner.BeginDecoder(stage)) is { } run ? new WatchedDecoder(run, clock) : null;
     }
 

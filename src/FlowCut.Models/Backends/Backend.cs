@@ -59,7 +59,8 @@ public abstract class Backend : IDisposable
     // Operations ---------------------------------------------------------------------------------------------------
 
     /// <summary>
-    /// y = activation(x·Wᵀ + bias) + residual. x [m, in], y [m, out], bias [1, out]; residual [m, out] may be y itself.
+    /// y = activation(x·Wᵀ + bias) + residual. x [m, in], y [m, out], bias [1, out]; residual [m, out] may be y itself,
+    /// x may not overlap it.
     /// x is of <see cref="Precision.Activation"/>; y of either precision, and the residual of y's.
     /// </summary>
     public abstract void Linear(Tensor x, Matrix weight, Tensor? bias, Activation activation, Tensor? residual, Tensor y);

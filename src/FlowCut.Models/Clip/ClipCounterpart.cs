@@ -1,6 +1,7 @@
 using FlowCut.Models.Backends;
 using FlowCut.Models.Checkpoints;
 using FlowCut.Models.Families;
+using FlowCut.Models.Pruning;
 using FlowCut.Models.Tokenization;
 using FlowCut.Models.Vision;
 
@@ -70,24 +71,16 @@ internal sealed class ClipCounterpart : IDisposable
     public float[,] Cosines(float[,] text, Tensor patches, VisionNorm norm)
     {
         var cosines = new float[text.GetLength(0), patches.Rows];
-        Tensor normed = _backend.Allocate(patches.Rows, patches.Columns), projected = _backend.Allocate(patches.Rows, _width, Precision.Single),
-            segments = _backend.Allocate(text.GetLength(0), _width, Precision.Single), result = _backend.Allocate(text.GetLength(0), patches.Rows, Precision.Single);
-        try
-        {
-            norm.Run(patches, normed);
-            _backend.Linear(normed, _visualProjection, null, Activation.None, null, projected);
-            _backend.Upload(Flat(text), segments);
-            _backend.Pairwise(PairMeasure.Cosine, segments, projected, result);
-            _backend.Download(result, Flat(cosines));
-            return cosines;
-        }
-        finally
-        {
-            foreach (var tensor in new[] { normed, projected, segments, result }) tensor.Buffer.Dispose();
-        }
+        using var memory = new TensorScope(_backend);
+        Tensor normed = memory.Allocate(patches.Rows, patches.Columns), projected = memory.Allocate(patches.Rows, _width, Precision.Single),
+            segments = memory.Allocate(text.GetLength(0), _width, Precision.Single), result = memory.Allocate(text.GetLength(0), patches.Rows, Precision.Single);
+        norm.Run(patches, normed);
+        _backend.Linear(normed, _visualProjection, null, Activation.None, null, projected);
+        _backend.Upload(TokenPairs.Values(text), segments);
+        _backend.Pairwise(PairMeasure.Cosine, segments, projected, result);
+        _backend.Download(result, TokenPairs.Values(cosines));
+        return cosines;
     }
 
     public void Dispose() => _checkpoint.Dispose();
-
-    private static Span<float> Flat(float[,] matrix) => System.Runtime.InteropServices.MemoryMarshal.CreateSpan(ref matrix[0, 0], matrix.Length);
 }

@@ -45,18 +45,12 @@ internal sealed class ClipTextTower
         var starts = Enumerable.Range(0, (ids.Length - 1) / _config.Positions + 1).Select(segment => segment * _config.Positions);
         var segments = new Sequences([.. starts, ids.Length]);
         int d = _config.Layers.HiddenSize, rows = ids.Length;
-        Tensor hidden = _backend.Allocate(rows, d, Precision.Single), normed = _backend.Allocate(rows, d),
-            qkv = _backend.Allocate(rows, 3 * d), intermediate = _backend.Allocate(rows, _config.Layers.IntermediateSize);
-        try
-        {
-            _backend.Upload(Embeddings(ids), hidden);
-            foreach (var layer in _layers) Run(layer, segments, hidden, normed, qkv, intermediate);
-            return Project(hidden, [.. Enumerable.Range(0, segments.Count).Select(i => segments.Start(i) + Pooled(ids.AsSpan(segments.Start(i), segments.Length(i))))]);
-        }
-        finally
-        {
-            foreach (var tensor in new[] { hidden, normed, qkv, intermediate }) tensor.Buffer.Dispose();
-        }
+        using var memory = new TensorScope(_backend);
+        Tensor hidden = memory.Allocate(rows, d, Precision.Single), normed = memory.Allocate(rows, d),
+            qkv = memory.Allocate(rows, 3 * d), intermediate = memory.Allocate(rows, _config.Layers.IntermediateSize);
+        _backend.Upload(Embeddings(ids), hidden);
+        foreach (var layer in _layers) Run(layer, segments, hidden, normed, qkv, intermediate);
+        return Project(hidden, [.. Enumerable.Range(0, segments.Count).Select(i => segments.Start(i) + Pooled(ids.AsSpan(segments.Start(i), segments.Length(i))))]);
     }
 
     /// <summary>A few rows of a large table: they are read where they are stored.</summary>
@@ -118,14 +112,14 @@ internal sealed class ClipTextTower
     {
         using var rows = _backend.AllocateIndices(pooled.Length);
         _backend.Upload(pooled, rows);
-        Tensor gathered = _backend.Allocate(pooled.Length, hidden.Columns, Precision.Single), normed = _backend.Allocate(pooled.Length, hidden.Columns),
-            projected = _backend.Allocate(pooled.Length, _config.Projection, Precision.Single);
+        using var memory = new TensorScope(_backend);
+        Tensor gathered = memory.Allocate(pooled.Length, hidden.Columns, Precision.Single), normed = memory.Allocate(pooled.Length, hidden.Columns),
+            projected = memory.Allocate(pooled.Length, _config.Projection, Precision.Single);
         _backend.GatherRows(hidden, new IndexView(rows, 0, pooled.Length), gathered);
         _norm.Run(gathered, normed);
         _backend.Linear(normed, _projection, null, Activation.None, null, projected);
         var values = new float[pooled.Length * _config.Projection];
         _backend.Download(projected, values);
-        foreach (var tensor in new[] { gathered, normed, projected }) tensor.Buffer.Dispose();
         for (var i = 0; i < pooled.Length; i++) Normalise(values.AsSpan(i * _config.Projection, _config.Projection));
         return values;
     }

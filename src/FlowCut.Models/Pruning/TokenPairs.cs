@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
 using FlowCut.Models.Backends;
 
 namespace FlowCut.Models.Pruning;
@@ -17,21 +19,24 @@ internal static class TokenPairs
         Tensor x = Gather(backend, tokens, first), y = ReferenceEquals(first, second) ? x : Gather(backend, tokens, second);
         var result = backend.Allocate(first.Length, second.Length, Precision.Single);
         backend.Pairwise(measure, x, y, result);
-        var values = new float[first.Length * second.Length];
+        var matrix = new float[first.Length, second.Length];
+        var values = Values(matrix);
         backend.Download(result, values);
         foreach (var buffer in new[] { x.Buffer, y.Buffer, result.Buffer }.Distinct()) buffer.Dispose();
         Ranking.Check(values, "the visual tokens");
-        var matrix = new float[first.Length, second.Length];
-        Buffer.BlockCopy(values, 0, matrix, 0, values.Length * sizeof(float));
         return matrix;
     }
+
+    /// <summary>All entries, row by row.</summary>
+    public static Span<float> Values(float[,] matrix) =>
+        MemoryMarshal.CreateSpan(ref Unsafe.As<byte, float>(ref MemoryMarshal.GetArrayDataReference(matrix)), matrix.Length);
 
     /// <summary>‖x_a − x_b‖₂/√n between some of the tokens, by which density peaks are found (spec/rivals.md, "SparseVLM").</summary>
     /// <exception cref="ComputationException">A value is not a number.</exception>
     public static float[,] Distances(Backend backend, Tensor tokens, int[] some)
     {
         var distances = Measure(backend, PairMeasure.SquaredDistance, tokens, some, some);
-        foreach (ref var distance in System.Runtime.InteropServices.MemoryMarshal.CreateSpan(ref distances[0, 0], distances.Length)) distance = MathF.Sqrt(distance / tokens.Columns);
+        foreach (ref var distance in Values(distances)) distance = MathF.Sqrt(distance / tokens.Columns);
         return distances;
     }
 

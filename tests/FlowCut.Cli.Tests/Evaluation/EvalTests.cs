@@ -65,19 +65,23 @@ public class EvalTests
     {
         using var folder = new TemporaryFolder();
         WriteData(folder);
-        string[] variants = ["--method", "flowcut", "--method", "flowcut  criteria=attention", "--method", "flowcut llm-stage=4@1", "--method", "fastv layer=2 count=9", "--method", "cls layer=99"];
+        string[] variants = ["--method", "flowcut", "--method", "flowcut  criteria=attention", "--method", "flowcut llm-stage=4@1", "--method", "pdrop layers=1,2 ratios=0.5,0.25", "--method", "fastv layer=2 count=9", "--method", "cls layer=99"];
         var result = Succeed(folder, [.. variants, "--keep", "16"]);
         using var json = JsonDocument.Parse(File.ReadAllText(folder["out/table.json"]));
         var rows = json.RootElement.GetProperty("rows").EnumerateArray().ToList();
         Assert.Equal(
-            ["unpruned ", "flowcut 16", "flowcut criteria=attention 16", "flowcut llm-stage=4@1 16", "fastv layer=2 count=9 ", "cls layer=99 16"],
+            ["unpruned ", "flowcut 16", "flowcut criteria=attention 16", "flowcut llm-stage=4@1 16", "pdrop layers=1,2 ratios=0.5,0.25 ", "fastv layer=2 count=9 ", "cls layer=99 16"],
             rows.Select(r => $"{r.GetProperty("method").GetString()} {r.GetProperty("keep")}"));
-        // four layers: two see the 16 tokens of the encoder and two 4, or two all 64 and two 9
-        Assert.Equal([64, 16, 16, 10, 36.5], rows.Take(5).Select(r => r.GetProperty("visual_tokens").GetDouble()));
-        Assert.Contains("layer", rows[5].GetProperty("not_applicable").GetString(), StringComparison.Ordinal);
+        // four layers: two see the 16 tokens of the encoder and two 4; one 64, one 32 and two 16; or two all 64 and two 9
+        Assert.Equal([64, 16, 16, 10, 32, 36.5], rows.Take(6).Select(r => r.GetProperty("visual_tokens").GetDouble()));
+        Assert.Contains("layer", rows[6].GetProperty("not_applicable").GetString(), StringComparison.Ordinal);
         Assert.Contains("flowcut llm-stage=4@1", result.Output, StringComparison.Ordinal);
         Assert.False(rows[0].TryGetProperty("selection_ms", out _));
-        Assert.All(rows.Skip(1).Take(4), r => Assert.InRange(r.GetProperty("selection_ms").GetDouble(), 0.001, r.GetProperty("vision_ms").GetDouble() + r.GetProperty("prefill_ms").GetDouble()));
+        Assert.All(rows.Skip(1).Take(5), r => Assert.InRange(r.GetProperty("selection_ms").GetDouble(), 0.001, r.GetProperty("vision_ms").GetDouble() + r.GetProperty("prefill_ms").GetDouble()));
+
+        // a comma in a name does not end its column
+        var csv = File.ReadAllLines(folder["out/table.csv"]);
+        Assert.StartsWith("\"pdrop layers=1,2 ratios=0.5,0.25\",,3,32,", csv[5], StringComparison.Ordinal);
 
         // the same once more: nothing is asked again
         var answers = File.ReadAllText(folder["out/answers.jsonl"]);
@@ -156,6 +160,7 @@ public class EvalTests
     [InlineData("--method", "fastest", "the methods are")]
     [InlineData("--method", "flowcut ema=1 ema=2", "gives 'ema' twice")]
     [InlineData("--method", "flowcut llm-stage=4", "N@LAYER")]
+    [InlineData("--method", "flowcut llm-stage=off llm-stage=4@1", "gives 'llm-stage' twice")]
     [InlineData("--method", "random sed=1", "random has no option 'sed'")]
     [InlineData("--keep", "65", "1 to 64")]
     [InlineData("--limit", "0", "--limit")]

@@ -114,12 +114,12 @@ internal sealed record CdPruner(int Keep, string Clip, string? Question) : IPrun
         private int[] Choose(Tensor tokens, float[] relevance)
         {
             var weights = Backend.Allocate(1, relevance.Length, Precision.Single);
+            using var owned = weights.Buffer;
             using var points = Backend.AllocateIndices(_options.Keep);
             Backend.Upload(relevance, weights);
             Backend.GreedyDeterminant(tokens, weights, _options.Keep, points, 0);
             var order = new int[_options.Keep];
             Backend.Download(points, order);
-            weights.Buffer.Dispose();
             return order;
         }
 

@@ -57,8 +57,13 @@ internal sealed record VisPruner(int Keep, double Important) : IPruningStrategy
 
     private static float Likeness(float[,] cosines, int a, int[] others)
     {
+        var row = TokenPairs.Values(cosines).Slice(a * cosines.GetLength(1), cosines.GetLength(1));
         var largest = float.NegativeInfinity;
-        foreach (var b in others) largest = Math.Max(largest, cosines[a, b]);
+        foreach (var b in others)
+        {
+            if (row[b] > largest) largest = row[b];
+        }
+
         return largest;
     }
 

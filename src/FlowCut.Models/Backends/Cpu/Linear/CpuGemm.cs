@@ -9,7 +9,7 @@ internal interface ICpuGemm : IDisposable
 
 /// <summary>
 /// y = activation(x·Wᵀ + bias) + residual for many rows, block by block of <see cref="GemmBlocks.ActivationRows"/>. A block of x is
-/// packed once for all threads and stays in the last-level cache, whatever the number of rows; each part of work widens its weight
+/// packed once for all threads and stays near them, whatever the number of rows; each part of work widens its weight
 /// rows to fp32 step by step of <see cref="GemmBlocks.Depth"/> and adds up a transposed block of y, which its last step finishes and
 /// writes. The order of the sums depends on the shape alone.
 /// </summary>
@@ -24,9 +24,12 @@ internal sealed unsafe class CpuGemm<TTile>(CpuThreadPool pool) : ICpuGemm
     public void Run(in LinearArguments arguments)
     {
         var steps = Math.Max(1, (arguments.Weight.Columns + GemmBlocks.Depth - 1) / GemmBlocks.Depth);
-        for (var first = 0; first < arguments.X.Rows; first += GemmBlocks.ActivationRows)
+        // of about the same size: a small one at the end would cost a whole pass over the weights too
+        var blocks = (arguments.X.Rows + GemmBlocks.ActivationRows - 1) / GemmBlocks.ActivationRows;
+        var rows = ((arguments.X.Rows + blocks - 1) / blocks + TTile.Lanes - 1) / TTile.Lanes * TTile.Lanes;
+        for (var first = 0; first < arguments.X.Rows; first += rows)
         {
-            var block = arguments.SliceRows(first, Math.Min(GemmBlocks.ActivationRows, arguments.X.Rows - first));
+            var block = arguments.SliceRows(first, Math.Min(rows, arguments.X.Rows - first));
             var panels = (block.X.Rows + TTile.Lanes - 1) / TTile.Lanes;
             var packed = (float*)_packed.Rent((long)steps * panels * GemmBlocks.Depth * TTile.Lanes * sizeof(float));
             _pack.X = block.X;

@@ -34,6 +34,6 @@ internal static class GemmBlocks
     /// <summary>Weight rows per part of work: a multiple of every tile's rows, small enough to balance the cores.</summary>
     public const int WeightRows = 48;
 
-    /// <summary>Activation rows per part of work: the intermediate block stays in the second-level cache.</summary>
+    /// <summary>The most activation rows at a time: the block of sums stays in the second-level cache, packed activations of a few thousand columns in the last.</summary>
     public const int ActivationRows = 768;
 }
