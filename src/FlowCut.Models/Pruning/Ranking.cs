@@ -3,11 +3,23 @@ namespace FlowCut.Models.Pruning;
 /// <summary>Choices by scores that the host has: the largest first, equal ones by the lowest index.</summary>
 internal static class Ranking
 {
-    /// <summary>All indices, by descending score.</summary>
+    /// <summary>All indices, by descending score; NaN behind every number.</summary>
     public static int[] Descending(ReadOnlySpan<float> scores)
     {
-        var values = scores.ToArray();
-        return [.. Enumerable.Range(0, values.Length).OrderByDescending(i => values[i])];
+        // score and index in one number: a plain sort then keeps equal scores in order
+        var keys = new long[scores.Length];
+        for (var i = 0; i < keys.Length; i++) keys[i] = ((long)~Ordered(scores[i]) << 32) | (uint)i;
+        Array.Sort(keys);
+        return Array.ConvertAll(keys, key => (int)(uint)key);
+    }
+
+    /// <summary>A whole number that is ordered as the scores are.</summary>
+    private static int Ordered(float score)
+    {
+        if (float.IsNaN(score)) return int.MinValue;
+        // −0 equals 0
+        var bits = BitConverter.SingleToInt32Bits(score + 0f);
+        return bits < 0 ? bits ^ int.MaxValue : bits;
     }
 
     /// <summary>The indices of the <paramref name="count"/> largest, by descending score.</summary>

@@ -45,7 +45,8 @@ internal sealed record VisPruner(int Keep, double Important) : IPruningStrategy
         if (keep == 0) return [];
         while (list.Length > keep)
         {
-            int[] even = [.. list.Where((_, place) => place % 2 == 0)], odd = [.. list.Where((_, place) => place % 2 == 1)];
+            int[] even = new int[(list.Length + 1) / 2], odd = new int[list.Length / 2];
+            for (var place = 0; place < list.Length; place++) (place % 2 == 0 ? even : odd)[place / 2] = list[place];
             var scores = Array.ConvertAll(even, a => Likeness(cosines, a, odd));
             var dropped = Math.Min(MostAtATime, Math.Min(list.Length - keep, even.Length));
             // the order carries over into the next split
