@@ -13,6 +13,15 @@ namespace FlowCut.Kernels.Tests.Inspection;
 public class KernelResourcesTests
 {
     private static readonly string s_table = Path.Combine(Goldens.Repository, "tests", "FlowCut.Kernels.Tests", "kernel-resources.tsv");
+    /// <summary>
+    /// Kernels whose registers NVRTC 13 does not allot alike each time that it compiles the same source (108 to 110 and 110 to 113 were
+    /// seen on sm_90a). What counts is <see cref="VaryingLimit"/>, and that nothing is spilled.
+    /// </summary>
+    private static readonly HashSet<string> s_varying = ["fc_pairwise", "fc_nearest_rows"];
+
+    /// <summary>Registers that let two blocks of 256 threads share a multiprocessor, as their launch bounds ask.</summary>
+    private const int VaryingLimit = 128;
+
     private static readonly Lazy<IReadOnlyList<KernelResources>> s_report = new(Compile);
 
     /// <summary>Some two thousand compilations: minutes the first time, and after that only what has changed.</summary>
@@ -67,8 +76,12 @@ public class KernelResourcesTests
     private static string Line(IEnumerable<KernelResources> variant)
     {
         var rows = variant.ToArray();
-        return string.Create(CultureInfo.InvariantCulture, $"{rows[0].Kernel}\t{rows[0].Config}\t{rows[0].DynamicSharedBytes}\t{string.Join(' ', rows.Select(r => r.Registers))}");
+        return string.Create(CultureInfo.InvariantCulture, $"{rows[0].Kernel}\t{rows[0].Config}\t{rows[0].DynamicSharedBytes}\t{string.Join(' ', rows.Select(Registers))}");
     }
+
+    private static string Registers(KernelResources row) => s_varying.Contains(row.Kernel) && row.Registers <= VaryingLimit
+        ? string.Create(CultureInfo.InvariantCulture, $"<={VaryingLimit}")
+        : row.Registers.ToString(CultureInfo.InvariantCulture);
 
     private static string Describe(KernelResources row) => $"{row.Kernel} {row.Config} {row.Architecture}: {row.SpillBytes} bytes spilled, {row.StaticSharedBytes} bytes static shared memory";
 }
