@@ -22,7 +22,8 @@ internal sealed unsafe class CpuGreedyDeterminant(CpuThreadPool pool, int lanes)
         _gains = new float[x.Rows];
         // [rows, points]: row i has an entry for each point so far
         _factor = (float*)_scratch.Rent((long)x.Rows * _room * sizeof(float));
-        _blocks = new RowBlocks(x.Rows, x.Columns + _room);
+        // a step is a product or two per row: larger blocks than elsewhere, or the hand-over of small ones would cost more than it saves
+        _blocks = new RowBlocks(x.Rows, (x.Columns + _room) / 8);
         pool.Run(this, _blocks.Count);
         for (_columns = 0; _columns < points.Length; _columns++)
         {
